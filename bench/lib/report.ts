@@ -1,0 +1,72 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+
+/** What was measured of one subject; all runs, so that their spread can be seen. */
+export interface Measured {
+  readonly subject: string;
+  readonly metric: string;
+  readonly unit: string;
+  readonly runs: readonly number[];
+}
+
+/** What an issue demands: always a ratio to a peer that was measured in the same run. */
+export interface Bar {
+  readonly name: string;
+  readonly value: number;
+  readonly bar: number;
+  readonly holds: boolean;
+}
+
+/** Prints the report as JSON, writes it where `--json FILE` says, and fails the process when a bar does not hold. */
+export function report(name: string, measured: readonly Measured[], bars: readonly Bar[]): void {
+  const text = JSON.stringify(
+    {
+      name,
+      commit: commit(),
+      node: process.version,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      results: measured.map(({ subject, metric, unit, runs }) => ({
+        subject,
+        metric,
+        unit,
+        median: median(runs),
+        min: Math.min(...runs),
+        max: Math.max(...runs),
+        runs: runs.length,
+      })),
+      bars,
+    },
+    null,
+    2,
+  );
+  console.log(text);
+  const file = process.argv[process.argv.indexOf('--json') + 1];
+  if (process.argv.includes('--json') && file !== undefined) {
+    writeFileSync(file, `${text}\n`);
+  }
+  process.exitCode = bars.every(({ holds }) => holds) ? 0 : 1;
+}
+
+export function median(runs: readonly number[]): number {
+  const sorted = [...runs].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** Milliseconds of each of `runs` calls, after one that warms up. */
+export function timed(runs: number, work: () => void): number[] {
+  work();
+  return Array.from({ length: runs }, () => {
+    const begun = performance.now();
+    work();
+    return performance.now() - begun;
+  });
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,51 @@
+import type { Priority } from '../state/records.ts';
+
+export interface RetrySettings {
+  readonly firstMs: number;
+  readonly maxMs: number;
+  readonly acuteMaxMs: number;
+  readonly giveUpMs: number;
+}
+
+/**
+ * The wait before the next attempt: doubling from `firstMs` to `maxMs`, an acute one never longer than
+ * `acuteMaxMs`; spread over its upper half, so that lanes that failed together do not come back together.
+ */
+export function retryDelayMs(
+  failures: number,
+  priority: Priority,
+  { firstMs, maxMs, acuteMaxMs }: RetrySettings,
+  random: () => number = Math.random,
+): number {
+  const most = longestMs(priority, { maxMs, acuteMaxMs });
+  const delay = Math.min(most, firstMs * 2 ** Math.min(failures - 1, 30));
+  return Math.round(delay * (0.5 + random() / 2));
+}
+
+/** The wait with what the receiver asked for in Retry-After (0: nothing), which is heard up to the longest wait. */
+export function nextDelayMs(
+  failures: number,
+  priority: Priority,
+  settings: RetrySettings,
+  retryAfterMs: number,
+): number {
+  const asked = Math.min(retryAfterMs, longestMs(priority, settings));
+  return Math.max(asked, retryDelayMs(failures, priority, settings));
+}
+
+function longestMs(
+  priority: Priority,
+  { maxMs, acuteMaxMs }: Pick<RetrySettings, 'maxMs' | 'acuteMaxMs'>,
+): number {
+  return priority === 'acute' ? Math.min(maxMs, acuteMaxMs) : maxMs;
+}
+
+/** A delivery that got nowhere for so long goes to the dead letters; an acute one never does by itself. */
+export function isGivenUp(
+  queuedAt: number,
+  priority: Priority,
+  { giveUpMs }: RetrySettings,
+  now: number,
+): boolean {
+  return priority !== 'acute' && now - queuedAt > giveUpMs;
+}

@@ -1,0 +1,37 @@
+import { SluisError } from '../ops/error.ts';
+
+/** 404: unknown, or of another organization's mailbox. */
+export class DeliveryUnknown extends SluisError {
+  override readonly name = 'DeliveryUnknown';
+  readonly code = 'SLUIS_DELIVERY_UNKNOWN';
+  readonly remedy = 'fix-request';
+
+  constructor() {
+    super('no delivery to a mailbox of yours has that id');
+  }
+}
+
+/** 409: not offered for pulling: it is pushed, not ready yet, or was recalled. */
+export class NotOffered extends SluisError {
+  override readonly name = 'NotOffered';
+  readonly code = 'SLUIS_DELIVERY_NOT_OFFERED';
+  readonly remedy = 'give-up';
+
+  constructor() {
+    super('this delivery is not offered for pulling: the inbox lists those that are');
+  }
+}
+
+/** 422: what the receiver says it holds is not what was offered. */
+export class AcknowledgementInvalid extends SluisError {
+  override readonly name = 'AcknowledgementInvalid';
+  readonly code = 'SLUIS_DELIVERY_ACKNOWLEDGEMENT_INVALID';
+  readonly remedy = 'fix-request';
+}
+
+/** A receiver could not be asked or did not answer in a way that says what it holds. */
+export class ReceiverUnclear extends SluisError {
+  override readonly name = 'ReceiverUnclear';
+  readonly code = 'SLUIS_DELIVERY_RECEIVER_UNCLEAR';
+  readonly remedy = 'retry';
+}

@@ -1,0 +1,103 @@
+/**
+ * Decoder by the defined term of (0008,0005), PS3.3 section C.12.1.1.2, as WHATWG names it. The
+ * `ISO 2022 IR` terms mean the same sets, reached by escape sequences.
+ */
+const LABELS: ReadonlyMap<string, string> = new Map([
+  ['13', 'shift_jis'],
+  ['100', 'windows-1252'],
+  ['101', 'iso-8859-2'],
+  ['109', 'iso-8859-3'],
+  ['110', 'iso-8859-4'],
+  ['126', 'iso-8859-7'],
+  ['127', 'iso-8859-6'],
+  ['138', 'iso-8859-8'],
+  ['144', 'iso-8859-5'],
+  ['148', 'windows-1254'],
+  ['166', 'windows-874'],
+  ['192', 'utf-8'],
+  ['203', 'iso-8859-15'],
+  ['GB18030', 'gb18030'],
+  ['GBK', 'gbk'],
+]);
+
+/** What nothing declares is ASCII by the standard and Latin 1 by habit. */
+const LABEL_DEFAULT = 'windows-1252';
+
+/** Behind ESC: which decoder goes on (PS3.3 tables C.12-3 and C.12-4). '' is the one that the value began with. */
+const ESCAPES: readonly (readonly [string, string])[] = [
+  ['$)C', 'euc-kr'],
+  ['$)A', 'gbk'],
+  ['$(D', 'iso-2022-jp'],
+  ['$B', 'iso-2022-jp'],
+  ['(J', 'shift_jis'],
+  [')I', 'shift_jis'],
+  ['(B', ''],
+  ['-A', 'windows-1252'],
+  ['-B', 'iso-8859-2'],
+  ['-C', 'iso-8859-3'],
+  ['-D', 'iso-8859-4'],
+  ['-F', 'iso-8859-7'],
+  ['-G', 'iso-8859-6'],
+  ['-H', 'iso-8859-8'],
+  ['-L', 'iso-8859-5'],
+  ['-M', 'windows-1254'],
+  ['-T', 'windows-874'],
+  ['-b', 'iso-8859-15'],
+];
+
+const ESC = 0x1b;
+
+/**
+ * Decodes a value for people to read, as far as TextDecoder knows the set: what it does not know
+ * becomes U+FFFD, never an error. Nothing that is written ever comes from here.
+ */
+export function decodeText(bytes: Uint8Array, specificCharacterSet: string): string {
+  const first = specificCharacterSet.split('\\')[0] ?? '';
+  const initial = LABELS.get(first.trim().replace(/^ISO(_IR| 2022 IR) /, '')) ?? LABEL_DEFAULT;
+  let text = '';
+  let label = initial;
+  let from = 0;
+  for (let at = 0; at <= bytes.byteLength; at++) {
+    if (at < bytes.byteLength && bytes[at] !== ESC) continue;
+    text += decoder(label).decode(bytes.subarray(from, at));
+    const sequence = ESCAPES.find(([code]) => startsWith(bytes, at + 1, code));
+    if (sequence === undefined) {
+      from = at;
+      continue;
+    }
+    const [code, next] = sequence;
+    label = next === '' ? initial : next;
+    // The Japanese decoder switches by the escape sequence itself, the others must not see it.
+    from = label === 'iso-2022-jp' ? at : at + 1 + code.length;
+  }
+  return text;
+}
+
+function startsWith(bytes: Uint8Array, at: number, code: string): boolean {
+  for (let index = 0; index < code.length; index++) {
+    if (bytes[at + index] !== code.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+type Decoder = InstanceType<typeof TextDecoder>;
+
+const decoders = new Map<string, Decoder>();
+
+function decoder(label: string): Decoder {
+  let found = decoders.get(label);
+  if (found === undefined) {
+    found = decoderOr(label);
+    decoders.set(label, found);
+  }
+  return found;
+}
+
+/** A Node built without full ICU lacks most sets. */
+function decoderOr(label: string): Decoder {
+  try {
+    return new TextDecoder(label);
+  } catch {
+    return new TextDecoder('latin1');
+  }
+}

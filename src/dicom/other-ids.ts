@@ -1,0 +1,73 @@
+import { VALUE_BYTES_MAX } from './limits.ts';
+import type { Encoding } from './syntaxes.ts';
+import { Tag } from './tags.ts';
+import { plainText } from './text.ts';
+import { type OnValue, visitItems } from './visit.ts';
+import { Window } from './window.ts';
+
+/** What one item of (0010,1002) says about one number; '' for what it does not say. Byte for character. */
+export interface OtherId {
+  patientId: string;
+  issuerOfPatientId: string;
+  typeOfPatientId: string;
+  universalEntityId: string;
+  universalEntityIdType: string;
+  identifierTypeCode: string;
+}
+
+type Field = keyof OtherId;
+
+/** PS3.3 table 10-18: what the item itself holds, and what its (0010,0024) holds. */
+const IN_ITEM: ReadonlyMap<number, Field> = new Map([
+  [Tag.patientId, 'patientId'],
+  [Tag.issuerOfPatientId, 'issuerOfPatientId'],
+  [Tag.typeOfPatientId, 'typeOfPatientId'],
+]);
+const IN_QUALIFIERS: ReadonlyMap<number, Field> = new Map([
+  [Tag.universalEntityId, 'universalEntityId'],
+  [Tag.universalEntityIdType, 'universalEntityIdType'],
+  [Tag.identifierTypeCode, 'identifierTypeCode'],
+]);
+
+function emptyId(): OtherId {
+  return {
+    patientId: '',
+    issuerOfPatientId: '',
+    typeOfPatientId: '',
+    universalEntityId: '',
+    universalEntityIdType: '',
+    identifierTypeCode: '',
+  };
+}
+
+/**
+ * The items of a (0010,1002) whose bytes, without header and delimiter, are `items`.
+ *
+ * @throws DicomError when they are not a sequence of items
+ */
+export function readOtherIds(items: Uint8Array, encoding: Encoding): OtherId[] {
+  const found = new Map<number, OtherId>();
+  const sequence = {
+    tag: Tag.otherPatientIdsSequence,
+    from: 0,
+    limit: items.byteLength,
+    open: false,
+    encoding,
+  };
+  visitItems(new Window(items, items.byteLength), sequence, collectOtherIds(items, found));
+  return [...found.values()];
+}
+
+/** Collects, by number, the items of the outermost sequence that is visited; those that hold no value leave no entry. */
+export function collectOtherIds(bytes: Uint8Array, into: Map<number, OtherId>): OnValue {
+  return (tag, from, to, path) => {
+    const [outer, inner, deeper] = path;
+    if (outer === undefined || deeper !== undefined || to - from > VALUE_BYTES_MAX) return;
+    const qualifies = inner?.sequence === Tag.issuerOfPatientIdQualifiers && inner.item === 0;
+    const field = inner === undefined ? IN_ITEM.get(tag) : qualifies ? IN_QUALIFIERS.get(tag) : undefined;
+    if (field === undefined) return;
+    const id = into.get(outer.item) ?? emptyId();
+    id[field] = plainText(bytes.subarray(from, to));
+    into.set(outer.item, id);
+  };
+}

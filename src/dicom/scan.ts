@@ -1,0 +1,247 @@
+import { HEADER_BYTES_MIN, type Header, readHeader, tagAt, UNDEFINED, VR } from './element.ts';
+import { DicomError } from './error.ts';
+import { VALUE_BYTES_MAX } from './limits.ts';
+import { type Meta, readMeta } from './meta.ts';
+import { notDicom, sniff, sniffBare } from './sniff.ts';
+import { type Encoding, encodingOf, SYNTAX_OF } from './syntaxes.ts';
+import { groupOf, Tag } from './tags.ts';
+import { isUid, plainText } from './text.ts';
+import { passOver, visitItems } from './visit.ts';
+import { Window, WindowEnds } from './window.ts';
+
+export type { Encoding } from './syntaxes.ts';
+
+/**
+ * What one look at an instance's head found. Plain data that goes into a record as it is: offsets,
+ * lengths and UIDs, never a value that identifies a person.
+ */
+export interface Scan {
+  /** UIDs are '' when absent; class and instance come from the file meta if the dataset has none. */
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly modality: string;
+  /** As declared; the plain syntax of the encoding that was found when nothing is declared. */
+  readonly transferSyntaxUid: string;
+  readonly encoding: Encoding;
+  /** Offset of the dataset's first element, behind preamble and file meta; 0 when there are neither. */
+  readonly datasetAt: number;
+  /** Offset of the first element behind (0020,000E), or the instance's end: where a walk goes on. */
+  readonly scannedTo: number;
+  /** Where a patch may cut in; meant for patch.ts only. */
+  readonly sites: Sites;
+}
+
+/** Where the edits of a patch go; offsets in the instance. Grows with the dialects. */
+interface Sites {
+  /** The value of (0010,0000), always 4 bytes; -1 when there is none. */
+  readonly groupLengthAt: number;
+  /** The bytes that (0010,0000) counts: from behind it to the end of group 0010. */
+  readonly groupFrom: number;
+  readonly groupTo: number;
+  readonly otherPatientIds: OtherPatientIdsSite;
+}
+
+/** Where (0010,1002) is or would be, and how its items are written (UN: always implicit). */
+export type OtherPatientIdsSite =
+  | { readonly state: 'absent'; readonly at: number }
+  | {
+      readonly state: 'defined';
+      /** The 4 bytes of its length. */
+      readonly lengthAt: number;
+      readonly from: number;
+      readonly to: number;
+      readonly encoding: Encoding;
+    }
+  | {
+      readonly state: 'undefined';
+      readonly from: number;
+      /** Where its delimiter begins. */
+      readonly to: number;
+      readonly encoding: Encoding;
+    };
+
+/**
+ * Looks at the head of an instance of `instanceBytes` bytes, of which `window` holds the first.
+ * `need` asks for that many bytes from the start: never more than there are, always more than there were.
+ *
+ * @throws DicomError, and nothing else, for whatever is not a dataset that can be read and cut exactly
+ */
+export function scan(window: Uint8Array, instanceBytes: number): Scan | { need: number } {
+  const head = new Window(window, instanceBytes);
+  try {
+    if (instanceBytes > 0) head.require(1, 0);
+    return scanHead(head);
+  } catch (thrown) {
+    if (thrown instanceof WindowEnds) return { need: thrown.need };
+    throw thrown;
+  }
+}
+
+function scanHead(window: Window): Scan {
+  const meta = readMeta(window);
+  const encoding = datasetEncoding(window, meta);
+  const head = readHead(window, meta.datasetAt, encoding);
+  const { uids } = head;
+  // Without a declared syntax only this tells a dataset from bytes that happen to begin like one.
+  if (meta.transferSyntaxUid === '' && !uids.has(Tag.sopClassUid)) throw unnamed(meta);
+  return {
+    sopClassUid: uids.get(Tag.sopClassUid) ?? uidOf(meta.mediaStorageSopClassUid),
+    sopInstanceUid: uids.get(Tag.sopInstanceUid) ?? uidOf(meta.mediaStorageSopInstanceUid),
+    studyInstanceUid: uids.get(Tag.studyInstanceUid) ?? '',
+    seriesInstanceUid: uids.get(Tag.seriesInstanceUid) ?? '',
+    modality: head.modality,
+    transferSyntaxUid: meta.transferSyntaxUid === '' ? SYNTAX_OF[encoding] : meta.transferSyntaxUid,
+    encoding,
+    datasetAt: meta.datasetAt,
+    scannedTo: head.scannedTo,
+    sites: head.sites,
+  };
+}
+
+/** What the syntax declares, held against what the first element looks like. */
+function datasetEncoding(window: Window, meta: Meta): Encoding {
+  const { transferSyntaxUid, datasetAt } = meta;
+  if (transferSyntaxUid === '') {
+    const bare = sniffBare(window, datasetAt);
+    if (bare === undefined) throw datasetAt === 0 ? notDicom(window) : unnamed(meta);
+    return bare;
+  }
+  const declared = encodingOf(isUid(transferSyntaxUid) ? transferSyntaxUid : '');
+  if (declared === 'deflated' || declared === undefined) {
+    // The seam for deflated datasets: they are inflated into a derived object, which is scanned in their place.
+    const reason =
+      declared === undefined ? 'the transfer syntax is unknown' : 'deflated datasets are not read here';
+    throw new DicomError('SYNTAX_UNSUPPORTED', reason, datasetAt, Tag.transferSyntaxUid);
+  }
+  if (datasetAt === window.total) throw new DicomError('TRUNCATED', 'there is no dataset', datasetAt);
+  const found = sniff(window, datasetAt, declared);
+  if (found === declared) return declared;
+  const looks = found === undefined ? 'does not begin like a dataset' : `begins as ${found}`;
+  throw new DicomError('SYNTAX_LIES', `the file meta declares ${declared}, the dataset ${looks}`, datasetAt);
+}
+
+function unnamed(meta: Meta): DicomError {
+  return new DicomError(
+    'NOT_DICOM',
+    'neither a transfer syntax nor a SOP Class UID says what this is',
+    meta.datasetAt,
+  );
+}
+
+interface Head {
+  readonly uids: ReadonlyMap<number, string>;
+  readonly modality: string;
+  readonly scannedTo: number;
+  readonly sites: Sites;
+}
+
+/** Walks the dataset's own elements up to the first behind (0020,000E). */
+function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
+  const uids = new Map<number, string>();
+  let modality = '';
+  let groupLengthAt = -1;
+  let groupFrom = -1;
+  let groupTo = -1;
+  let behindOtherIds = -1;
+  let otherPatientIds: OtherPatientIdsSite | undefined;
+  let last = 0;
+  let at = datasetAt;
+  while (!endsAt(window, at)) {
+    const tag = tagAt(window.view, at, encoding);
+    if (tag === 0 && window.zerosFrom(at)) break; // zero padding; the walk sees to what is behind the window
+    if (tag <= last) throw new DicomError('MALFORMED', orderFault(tag, last), at, tag);
+    last = tag;
+    if (groupFrom < 0 && tag >= Tag.patientGroupLength) groupFrom = at;
+    if (groupTo < 0 && groupOf(tag) > groupOf(Tag.patientGroupLength)) groupTo = at;
+    if (behindOtherIds < 0 && tag > Tag.otherPatientIdsSequence) behindOtherIds = at;
+    if (tag > Tag.seriesInstanceUid && groupOf(tag) !== groupOf(Tag.item)) break;
+
+    const header = readHeader(window, at, encoding);
+    const end = passOver(window, at, header, encoding);
+    if (UIDS.has(tag)) {
+      const uid = uidOf(valueText(window, at, header), at, tag);
+      if (uid !== '') uids.set(tag, uid);
+    } else if (tag === Tag.modality) {
+      modality = codeOf(valueText(window, at, header));
+    } else if (tag === Tag.patientGroupLength) {
+      if (header.length !== 4)
+        throw new DicomError('MALFORMED', 'a group length is not 4 bytes long', at, tag);
+      groupLengthAt = end - 4;
+      groupFrom = end;
+    } else if (tag === Tag.otherPatientIdsSequence) {
+      otherPatientIds = siteOf(window, at, header, end, encoding);
+    }
+    at = end;
+  }
+  const sites = {
+    groupLengthAt,
+    groupFrom: groupFrom < 0 ? at : groupFrom,
+    groupTo: groupTo < 0 ? at : groupTo,
+    otherPatientIds: otherPatientIds ?? { state: 'absent', at: behindOtherIds < 0 ? at : behindOtherIds },
+  } as const;
+  return { uids, modality, scannedTo: at, sites };
+}
+
+const UIDS: ReadonlySet<number> = new Set([
+  Tag.sopClassUid,
+  Tag.sopInstanceUid,
+  Tag.studyInstanceUid,
+  Tag.seriesInstanceUid,
+]);
+
+/** True when no element follows: the end, or zero padding too short to be one. */
+function endsAt(window: Window, at: number): boolean {
+  if (at >= window.total) return true;
+  window.require(Math.min(at + HEADER_BYTES_MIN, window.total), at);
+  if (window.total - at >= HEADER_BYTES_MIN) return false;
+  if (window.zerosFrom(at)) return true;
+  throw new DicomError('TRUNCATED', 'the instance ends within the head of an element', at);
+}
+
+function orderFault(tag: number, last: number): string {
+  return tag === last ? 'the element is there twice' : 'the element is out of order';
+}
+
+/** Finds where items can be added, and makes sure that what is there is a sequence of items and nothing else. */
+function siteOf(
+  window: Window,
+  at: number,
+  header: Header,
+  end: number,
+  encoding: Encoding,
+): OtherPatientIdsSite {
+  const { tag, vr, length } = header;
+  if (encoding !== 'implicit-le' && vr !== VR.SQ && vr !== VR.UN) {
+    throw new DicomError('MALFORMED', 'Other Patient IDs Sequence is not written as a sequence', at, tag);
+  }
+  window.require(end, at, tag);
+  // A UN value is implicit little endian whatever the dataset is (PS3.5 section 6.2.2).
+  const inside = vr === VR.UN ? 'implicit-le' : encoding;
+  const from = at + header.bytes;
+  const open = length === UNDEFINED;
+  visitItems(window, { tag, from, limit: end, open, encoding: inside }, () => undefined);
+  return open
+    ? { state: 'undefined', from, to: end - HEADER_BYTES_MIN, encoding: inside }
+    : { state: 'defined', lengthAt: from - 4, from, to: end, encoding: inside };
+}
+
+function valueText(window: Window, at: number, header: Header): string {
+  const from = at + header.bytes;
+  if (header.length > VALUE_BYTES_MAX) {
+    throw new DicomError('MALFORMED', 'the value is far too long for its element', at, header.tag);
+  }
+  window.require(from + header.length, at, header.tag);
+  return plainText(window.bytes.subarray(from, from + header.length));
+}
+
+function uidOf(text: string, at = 0, tag?: number): string {
+  if (text === '' || isUid(text)) return text;
+  throw new DicomError('MALFORMED', 'the value is no UID', at, tag);
+}
+
+/** A code string as it may be shown; '' for anything else, since this goes into records. */
+function codeOf(text: string): string {
+  return /^[A-Z0-9_]{1,16}$/.test(text) ? text : '';
+}

@@ -1,0 +1,29 @@
+import { UID_CHARACTERS_MAX } from './limits.ts';
+
+/** Bytes as characters 0 to 255, one each, without the padding (spaces, NUL) at both ends. */
+export function plainText(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return trimPadding(text);
+}
+
+/** PS3.5 section 6.2: values are padded with a space, UIDs with a NUL, and writers mix them up. */
+export function trimPadding(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (to > from && isPadding(text.charCodeAt(to - 1))) to--;
+  while (from < to && isPadding(text.charCodeAt(from))) from++;
+  return text.slice(from, to);
+}
+
+function isPadding(code: number): boolean {
+  return code === 0x20 || code === 0;
+}
+
+/**
+ * True for what may be used as a UID. Looser than PS3.5 section 9.1 (leading zeros are seen), yet
+ * digits and dots only: UIDs become keys and part of file names, and must not carry anything else.
+ */
+export function isUid(text: string): boolean {
+  return text.length <= UID_CHARACTERS_MAX && /^[0-9]+(\.[0-9]+)*$/.test(text);
+}

@@ -1,0 +1,228 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Forbidden } from '../../access/errors.ts';
+import type { AddressBook } from '../../addressbook/address-book.ts';
+import type { Bell } from '../../delivery/bell.ts';
+import type { Deliveries } from '../../delivery/deliveries.ts';
+import type { Offers } from '../../delivery/offers.ts';
+import { keys } from '../../state/keys.ts';
+import type { DeliveryRecord } from '../../state/records.ts';
+import type { State } from '../../state/state.ts';
+import type { Transfers } from '../../transfer/transfers.ts';
+import { transferSummary, transferView } from '../../transfer/views.ts';
+import { type Route, route, WithStatus } from './app.ts';
+import { RequestInvalid } from './errors.ts';
+import { instancesPerTurn, jsonValuesMax, jsonValuesPerInstance, preparingSecondsMax } from './limits.ts';
+import {
+  acknowledgement,
+  inboxQuery,
+  mailboxQuery,
+  manifest,
+  newTransfer,
+  transferQuery,
+} from './schemas.ts';
+
+export interface ApiLimits {
+  readonly remarkCharactersMax: number;
+  readonly mailboxesMax: number;
+  readonly instancesMax: number;
+  readonly instanceBytesMax: number;
+}
+
+interface RouteParts {
+  readonly state: State;
+  readonly addressBook: AddressBook;
+  readonly transfers: Transfers;
+  readonly deliveries: Deliveries;
+  readonly offers: Offers;
+  readonly bell: Bell;
+  readonly limits: ApiLimits;
+  /** A manifest was sealed: perhaps its transfer is complete now. */
+  readonly onSealed: (transfer: string) => void;
+}
+
+/** Every route of the JSON API in this milestone. */
+export function apiRoutes(parts: RouteParts): Route[] {
+  return [...transferRoutes(parts), ...mailboxRoutes(parts), ...deliveryRoutes(parts)];
+}
+
+function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: '/v1/transfers',
+      summary:
+        'Opens a transfer; with an Idempotency-Key the same request again answers 200 with the one it made',
+      status: 201,
+      body: newTransfer(limits),
+      async handle({ principal, body, header }) {
+        const key = header('idempotency-key');
+        if (key !== undefined && (key.length === 0 || key.length > 255)) {
+          throw new RequestInvalid('body', ['Idempotency-Key has 1 to 255 characters']);
+        }
+        const request = {
+          from: body.from,
+          to: body.to,
+          priority: body.priority,
+          remark: body.remark ?? null,
+          intendedFor: body.intendedFor ?? null,
+          patient: body.patient ?? null,
+        };
+        const { transfer, created } = await transfers.create(principal, request, key);
+        return new WithStatus(created ? 201 : 200, transferView(state, transfer));
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/transfers',
+      summary: 'Own transfers, sent and received, newest first',
+      status: 200,
+      query: transferQuery,
+      handle({ principal, query }) {
+        const found = transfers.list(principal, query);
+        const next = found.length === query.limit ? (found.at(-1)?.id ?? null) : null;
+        return { items: found.map((transfer) => transferSummary(state, transfer)), next };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/transfers/:id',
+      summary: 'One transfer with its uploads and deliveries',
+      status: 200,
+      handle: ({ principal, param }) => transferView(state, transfers.get(principal, param('id'))),
+    }),
+    route({
+      method: 'PUT',
+      path: '/v1/transfers/:id/manifest',
+      summary: 'Seals the manifest, before or after the uploads; sealed never changes',
+      status: 200,
+      body: manifest(limits),
+      bodyValuesMax: valuesOfList(limits),
+      async handle({ principal, body, param }) {
+        const instances = body.instances.map(({ sopInstanceUid, bytes, sha256 }) => ({
+          sopInstanceUid,
+          bytes,
+          sha256: Buffer.from(sha256, 'hex'),
+        }));
+        const transfer = await transfers.seal(principal, param('id'), instances);
+        onSealed(transfer.id);
+        return transferView(state, transfer);
+      },
+    }),
+  ];
+}
+
+function mailboxRoutes({ state, addressBook, offers, bell }: RouteParts): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/mailboxes',
+      summary: 'Searches the address book by name, place, specialty or URA',
+      status: 200,
+      query: mailboxQuery,
+      handle: ({ query }) => ({ items: addressBook.search(query.q), next: null }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/mailboxes/:id/inbox',
+      summary: 'What is offered to a pulled mailbox, most urgent first; wait= long-polls',
+      status: 200,
+      query: inboxQuery,
+      async handle({ principal, query, param, signal }) {
+        const mailbox = addressBook.mailbox(param('id'));
+        if (mailbox.organization !== principal.organization) {
+          throw new Forbidden('this mailbox belongs to another organization');
+        }
+        const look = (): DeliveryRecord[] => offers.inbox(mailbox.id, query.cursor, query.limit);
+        let found = look();
+        // Who asks right after a sender was told "ready" gets it, not an empty list.
+        const seconds = Math.max(query.wait, offers.isPreparing(mailbox.id) ? preparingSecondsMax : 0);
+        if (found.length === 0 && seconds > 0) {
+          await bell.wait(mailbox.id, seconds * 1000, signal);
+          found = look();
+        }
+        const next = found.length === query.limit ? (found.at(-1)?.id ?? null) : null;
+        return { items: found.map((delivery) => inboxItem(state, delivery)), next };
+      },
+    }),
+  ];
+}
+
+function deliveryRoutes({ state, deliveries, offers, limits }: RouteParts): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/deliveries/:id',
+      summary: 'What a delivery holds: each instance with its place in the content and its digests',
+      status: 200,
+      async handle({ principal, param }) {
+        const { delivery, digests } = offers.digests(principal, param('id'));
+        const composition = offers.content(delivery, digests);
+        const items = [];
+        for (let number = 0; number < delivery.of; number++) {
+          const scan = state.get(keys.instances, [delivery.transfer, number])?.scan;
+          items.push({
+            sopInstanceUid: scan?.sopInstanceUid,
+            studyInstanceUid: scan?.studyInstanceUid,
+            seriesInstanceUid: scan?.seriesInstanceUid,
+            offset: composition.offsetOf(number),
+            ...digests.get(number),
+          });
+          if (number % instancesPerTurn === instancesPerTurn - 1) {
+            await nextTurn();
+          }
+        }
+        const { id, transfer, mailbox } = delivery;
+        const etag = offers.etag(delivery);
+        return { id, transfer, mailbox, state: delivery.state, etag, bytes: composition.total, items };
+      },
+    }),
+    route({
+      method: 'POST',
+      path: '/v1/deliveries/:id/acknowledge',
+      summary: 'The receiver says, per instance and with its SHA-256, that it holds it',
+      status: 200,
+      body: acknowledgement(limits),
+      bodyValuesMax: valuesOfList(limits),
+      async handle({ principal, body, param }) {
+        const { id, delivered, of, ...delivery } = await offers.acknowledge(
+          principal,
+          param('id'),
+          body.items,
+        );
+        return {
+          id,
+          state: delivery.state,
+          delivered,
+          of,
+          transferState: stateOf(state, deliveries.get(principal, id)),
+        };
+      },
+    }),
+  ];
+}
+
+/** A list is as long as the limit for instances: what the schema refuses then is one too many, not millions. */
+function valuesOfList({ instancesMax }: ApiLimits): number {
+  return jsonValuesMax + jsonValuesPerInstance * instancesMax;
+}
+
+function inboxItem(
+  state: State,
+  { id, transfer, priority, of, state: deliveryState, queuedAt }: DeliveryRecord,
+) {
+  const sent = state.get(keys.transfers, transfer);
+  return {
+    delivery: id,
+    transfer,
+    from: sent?.from,
+    priority,
+    state: deliveryState,
+    instances: of,
+    bytes: sent?.bytes,
+    queuedAt: new Date(queuedAt).toISOString(),
+  };
+}
+
+function stateOf(state: State, { transfer }: DeliveryRecord): string | undefined {
+  return state.get(keys.transfers, transfer)?.state;
+}

@@ -1,0 +1,74 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What one request's body may hold in memory, and how its peer is slowed down. */
+export const bodyLimits = {
+  /** A body's first slabs: 1,000 slow uploads then hold 64 MiB, not 1 GiB. */
+  slabBytesMin: 64 * KiB,
+  /** Slabs of a body that proved fast; larger writes cost less CPU per byte. */
+  slabBytesMax: 1 * MiB,
+  /** A body is fast once this much arrived within `fastMs`. */
+  fastBytes: 1 * MiB,
+  fastMs: 1_000,
+  /** All slabs of all connections. Above it chunks are written synchronously, straight from the socket's buffer. */
+  slabBytesTotal: 256 * MiB,
+  /** Slabs kept for reuse when nobody needs them; the rest is left to the garbage collector. */
+  slabBytesIdle: 32 * MiB,
+  /** Above this share of `slabBytesTotal` a body waits at `queueBytesCrowded` instead of `queueBytesSoft`. */
+  crowdedShare: 0.75,
+  /** The peer is paused here, */
+  queueBytesSoft: 4 * MiB,
+  /** or here when memory is short over all connections, */
+  queueBytesCrowded: 512 * KiB,
+  /** and here the oldest slab is written synchronously, because pause() is no hard stop. */
+  queueBytesHard: 8 * MiB,
+  /** Two writes in flight keep the disk busy while the next slab fills. */
+  writesInFlight: 2,
+  /** What may arrive before the handler asks for the body; more closes the connection. */
+  heldBytes: 1 * MiB,
+  /** A body without a byte for this long is cut. A body that waits for us, not for its peer, is not. */
+  idleMs: 60_000,
+  /** A paused socket reports no reset: after this long it is read again, if only to notice one. */
+  pauseMs: 500,
+} as const;
+
+/** How a streamed answer waits for its peer. */
+export const answerLimits = {
+  /** An answer of which the peer takes no byte for this long is cut. */
+  idleMs: 60_000,
+  /** Chunked answers are written in pieces this large: what the kernel does not take, uWS buffers. */
+  pieceBytes: 64 * KiB,
+  /** Answers up to this size are handed over at once; larger ones go through the stream path, with backpressure. */
+  bytesAtOnce: 16 * KiB,
+  /** A Response of the bridge is sent with a Content-Length when this much of it is there at once. */
+  bridgeBytesAtOnce: 64 * KiB,
+} as const;
+
+export const headLimits = {
+  /** The whole head. uWS reads it from UWS_HTTP_MAX_HEADERS_SIZE, which the launcher sets to the same. */
+  bytes: 16 * KiB,
+  /** uWS is built with the same number. */
+  headers: 100,
+} as const;
+
+export const listenerLimits = {
+  /** How often live exchanges are looked at. Together with `pauseMs`: no pause longer than a second. */
+  sweepMs: 500,
+  /** uWS kills what is slower than 16 KiB/s within 10 s, unless its timer is set again. */
+  rearmMs: 5_000,
+  /** How long a stopping listener waits for the handlers of connections it has cut. */
+  handlersEndMs: 1_000,
+  /**
+   * How long a connection stays open, unread, after an answer that came before the end of the body.
+   * node:http only; under uWS its own timer closes it after 8 to 12 s.
+   */
+  lingerMs: 1_000,
+  /** node:http only; uWS has 10 s built in. */
+  headersTimeoutMs: 20_000,
+  keepAliveTimeoutMs: 10_000,
+  /** How often node:http looks for heads that are late. */
+  headersCheckMs: 5_000,
+} as const;
+
+/** A JSON request; the bridge holds it in memory. */
+export const bridgeBodyBytesMax = 1 * MiB;

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../../ops/log.ts';
+import type { Handler, ListenOptions } from '../exchange.ts';
+import { listenerLimits } from '../limits.ts';
+import { httpCounts } from '../metrics.ts';
+import { problem } from '../problem.ts';
+import { serve } from '../serve.ts';
+import type { SlabPool } from '../slabs.ts';
+import type { LiveExchange } from './live-exchange.ts';
+
+export interface ListenerOptions extends ListenOptions {
+  readonly log: Log;
+  /** Where bodies wait. */
+  readonly slabs: SlabPool;
+}
+
+/** The exchanges of one listener that are not over yet, and what happens to all of them alike. */
+export class LiveExchanges {
+  /** True while the listener stops: answers then close their connections. */
+  stopping = false;
+  readonly #handler: Handler;
+  readonly #log: Log;
+  readonly #live = new Set<LiveExchange>();
+  readonly #handlers = new Set<Promise<void>>();
+  readonly #sweep: NodeJS.Timeout;
+  #empty: (() => void) | undefined;
+
+  constructor(handler: Handler, log: Log) {
+    this.#handler = handler;
+    this.#log = log;
+    this.#sweep = setInterval(() => {
+      const now = performance.now();
+      for (const exchange of this.#live) exchange.sweep(now);
+    }, listenerLimits.sweepMs).unref();
+  }
+
+  /** Runs the handler, or refuses. */
+  begin(exchange: LiveExchange): void {
+    httpCounts.requests += 1;
+    httpCounts.live += 1;
+    this.#live.add(exchange);
+    if (exchange.refusal) {
+      httpCounts.headsRefused += 1;
+      exchange.answer(problem(exchange.refusal));
+      return;
+    }
+    const served = serve(this.#handler, exchange, this.#log).then(() => {
+      this.#handlers.delete(served);
+      exchange.handlerEnded();
+    });
+    this.#handlers.add(served);
+  }
+
+  /** The exchange's answer is out, or its peer is gone. */
+  over(exchange: LiveExchange): void {
+    if (!this.#live.delete(exchange)) return;
+    httpCounts.live -= 1;
+    if (this.#live.size === 0) this.#empty?.();
+  }
+
+  /** Resolves when no exchange is left or `deadline` aborts. */
+  drained(deadline: AbortSignal): Promise<void> {
+    this.stopping = true;
+    if (this.#live.size === 0 || deadline.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#empty = resolve;
+      deadline.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  /** After all connections were cut: their handlers may still be writing what had arrived. */
+  async handlersEnded(): Promise<void> {
+    clearInterval(this.#sweep);
+    const late = sleep(listenerLimits.handlersEndMs, undefined, { ref: false });
+    await Promise.race([Promise.all(this.#handlers), late]);
+  }
+}

@@ -1,0 +1,151 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { answerHeaders, headOnly } from '../answer-head.ts';
+import { PeerGone } from '../errors.ts';
+import { exactly } from '../exact-source.ts';
+import type { Answer, StreamHead } from '../exchange.ts';
+import { HeadGuard } from '../guard.ts';
+import { listenerLimits } from '../limits.ts';
+import type { SlabPool } from '../slabs.ts';
+import type { LiveExchanges } from './live.ts';
+import { LiveExchange, type ParsedHead } from './live-exchange.ts';
+
+/** An exchange on node:http. */
+export class NodeExchange extends LiveExchange {
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse, live: LiveExchanges, slabs: SlabPool) {
+    super(parsed(request), live, slabs);
+    this.#request = request;
+    this.#response = response;
+    // Errors of a connection end in 'close'; without a listener they would end the process.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    response.on('close', () => this.#closed());
+    if (this.body.whole) return;
+    request.on('data', (chunk: Buffer) => this.body.push(chunk));
+    request.on('end', () => this.body.finish());
+    request.on('close', () => {
+      if (!request.complete) this.#closed();
+    });
+  }
+
+  answer(answer: Answer): void {
+    this.begin();
+    if (this.over) return;
+    const bare = headOnly(this.method, answer.status);
+    const body = answer.body ?? '';
+    const early = this.early;
+    this.#writeHead(answer, bare && answer.body === undefined ? undefined : Buffer.byteLength(body));
+    if (early) this.#answerEarly(bare ? '' : body);
+    else this.#response.end(bare ? '' : body);
+    if (!this.body.whole) this.body.vanish();
+  }
+
+  async stream(head: StreamHead, source: AsyncIterable<Uint8Array>): Promise<void> {
+    this.begin();
+    if (this.over) throw new PeerGone(0);
+    if (headOnly(this.method, head.status)) {
+      this.#writeHead(head, head.bytes);
+      this.#response.end();
+      return;
+    }
+    try {
+      for await (const chunk of head.bytes === undefined ? source : exactly(source, head.bytes)) {
+        if (this.over) throw new PeerGone(this.bytesTaken);
+        if (!this.#response.headersSent) this.#writeHead(head, head.bytes);
+        if (chunk.length > 0) await this.#taken((taken) => void this.#response.write(chunk, taken));
+        this.bytesTaken += chunk.length;
+      }
+      if (this.over) throw new PeerGone(this.bytesTaken);
+      if (!this.#response.headersSent) this.#writeHead(head, head.bytes);
+      await this.#taken((taken) => void this.#response.end(taken));
+    } catch (thrown) {
+      this.cut();
+      throw thrown;
+    }
+    if (!this.body.whole) this.body.vanish();
+  }
+
+  protected pause(): void {
+    this.#request.pause();
+  }
+
+  protected resume(): void {
+    this.#request.resume();
+  }
+
+  protected cut(): void {
+    this.#request.socket.destroy();
+  }
+
+  /** Node would close with the answer's end, so the end waits until the peer had time to find the answer. */
+  #answerEarly(body: string | Uint8Array): void {
+    const response = this.#response;
+    const linger = () => {
+      if (this.over) return;
+      this.answerOut();
+      this.pause();
+      const end = setTimeout(() => response.end(), listenerLimits.lingerMs).unref();
+      response.on('close', () => clearTimeout(end));
+    };
+    if (body.length === 0) {
+      response.flushHeaders();
+      linger();
+    } else {
+      response.write(body, (error) => {
+        // A failed write is followed by 'close'.
+        if (!error) linger();
+      });
+    }
+  }
+
+  #writeHead(head: StreamHead, bytes: number | undefined): void {
+    const response = this.#response;
+    response.statusCode = head.status;
+    for (const [name, value] of answerHeaders(head.headers)) response.setHeader(name, value);
+    if (bytes !== undefined && head.status !== 204 && head.status !== 304) {
+      response.setHeader('Content-Length', bytes);
+    }
+    if (this.mustClose) response.setHeader('Connection', 'close');
+  }
+
+  /** Resolves when node has handed the bytes to the kernel. */
+  #taken(write: (taken: (error?: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const gone = () => reject(new PeerGone(this.bytesTaken));
+      this.waiting = { since: performance.now(), gone };
+      write((error) => {
+        this.waiting = undefined;
+        if (error) gone();
+        else resolve();
+      });
+    });
+  }
+
+  #closed(): void {
+    if (this.over) return;
+    if (this.#response.writableFinished) this.answerOut();
+    else this.vanished();
+  }
+}
+
+function parsed(request: IncomingMessage): ParsedHead {
+  const target = request.url ?? '';
+  const mark = target.indexOf('?');
+  const guard = new HeadGuard();
+  const raw = request.rawHeaders;
+  for (let at = 0; at + 1 < raw.length; at += 2) guard.add(raw[at] ?? '', utf8(raw[at + 1] ?? ''));
+  return {
+    method: request.method ?? '',
+    path: mark < 0 ? target : target.slice(0, mark),
+    query: mark < 0 ? '' : target.slice(mark + 1),
+    remoteAddress: (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''),
+    guard,
+  };
+}
+
+/** node reads the bytes of a head as Latin-1, uWS as UTF-8; we say UTF-8. */
+function utf8(text: string): string {
+  return Buffer.from(text, 'latin1').toString('utf8');
+}

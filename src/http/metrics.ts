@@ -1,0 +1,65 @@
+import { counted, gauge, type Metric } from '../ops/metric.ts';
+import { processSlabs } from './slabs.ts';
+
+/** Plain numbers, moved by this folder and read by ops. All but `live` only grow. */
+export const httpCounts = {
+  /** Exchanges that began, and those not yet answered whole. */
+  requests: 0,
+  live: 0,
+  /** Body bytes that arrived, */
+  bodyBytes: 0,
+  /** those of them that were written synchronously because a queue or the budget was full, */
+  overrunBytes: 0,
+  /** and how often a peer was paused. */
+  pauses: 0,
+  /** Peers that vanished before their answer was out, and those we cut for being idle. */
+  peersGone: 0,
+  idleCuts: 0,
+  /** Heads refused by the guard. */
+  headsRefused: 0,
+};
+
+/** What Prometheus sees of them. */
+export const httpMetrics: readonly Metric[] = [
+  counted({ name: 'sluis_http_requests_total', help: 'requests begun', read: () => httpCounts.requests }),
+  gauge({
+    name: 'sluis_http_requests_live',
+    help: 'requests not answered whole yet',
+    read: () => httpCounts.live,
+  }),
+  counted({
+    name: 'sluis_http_body_bytes_total',
+    help: 'bytes of request bodies that arrived',
+    read: () => httpCounts.bodyBytes,
+  }),
+  counted({
+    name: 'sluis_http_overrun_bytes_total',
+    help: 'bytes written synchronously because a queue or the budget was full: see tcp_rmem',
+    read: () => httpCounts.overrunBytes,
+  }),
+  counted({
+    name: 'sluis_http_pauses_total',
+    help: 'times a peer was paused',
+    read: () => httpCounts.pauses,
+  }),
+  counted({
+    name: 'sluis_http_peers_gone_total',
+    help: 'peers that vanished before their answer was out',
+    read: () => httpCounts.peersGone,
+  }),
+  counted({
+    name: 'sluis_http_idle_cuts_total',
+    help: 'peers cut because nothing moved for too long',
+    read: () => httpCounts.idleCuts,
+  }),
+  counted({
+    name: 'sluis_http_heads_refused_total',
+    help: 'request heads that could not be served safely',
+    read: () => httpCounts.headsRefused,
+  }),
+  gauge({
+    name: 'sluis_http_slab_bytes',
+    help: 'bytes of request bodies that wait in memory; the limit is 268435456',
+    read: () => processSlabs.bytesInUse,
+  }),
+];

@@ -1,0 +1,294 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { authorizer } from './access/api-keys.ts';
+import { Unauthorized } from './access/errors.ts';
+import { KeyRing } from './access/key-ring.ts';
+import type { Authorize } from './access/principal.ts';
+import { AddressBook, type AddressBookEntry } from './addressbook/address-book.ts';
+import { Bell } from './delivery/bell.ts';
+import { Deliveries } from './delivery/deliveries.ts';
+import { Lanes } from './delivery/lanes.ts';
+import { Offers } from './delivery/offers.ts';
+import { Tagging } from './delivery/tagging.ts';
+import { createApi } from './http/api/app.ts';
+import { contentHandler, contentPath } from './http/api/content.ts';
+import { openapiOf } from './http/api/openapi.ts';
+import { apiRoutes } from './http/api/routes.ts';
+import { fetchBridge } from './http/bridge.ts';
+import type { Handler, Listener } from './http/exchange.ts';
+import { listen } from './http/listen.ts';
+import { problem } from './http/problem.ts';
+import { router } from './http/router.ts';
+import { type Config, reserveBytesOf } from './ops/config.ts';
+import { landing, landingHeaders, preferredLanguage } from './ops/landing.ts';
+import type { Log } from './ops/log.ts';
+import { counted, gauge, type Metric } from './ops/metric.ts';
+import type { Part } from './ops/part.ts';
+import { programVersion } from './ops/version.ts';
+import { FolderLock } from './state/folder-lock.ts';
+import { keys } from './state/keys.ts';
+import { State } from './state/state.ts';
+import { openDiskStorage } from './storage/disk.ts';
+import type { Storage, StorageSpace } from './storage/storage.ts';
+import { Checking } from './transfer/checking.ts';
+import { Follower } from './transfer/follower.ts';
+import { Transfers } from './transfer/transfers.ts';
+import { UploadClaimed } from './upload/errors.ts';
+import { tusHandler, uploadsPath } from './upload/tus.ts';
+import { Uploads } from './upload/uploads.ts';
+import { WorkPool } from './work/pool.ts';
+
+const second = 1000;
+
+/** A running exchange. */
+export interface Exchange {
+  readonly listener: Listener;
+  readonly state: State;
+  readonly addressBook: AddressBook;
+  /** What this exchange shows beside the counters that its domains keep for the whole process. */
+  readonly metrics: readonly Metric[];
+  /** Refuses new requests, lets running ones end until `deadline`, and closes everything in reverse. */
+  stop(deadline: AbortSignal): Promise<void>;
+}
+
+/**
+ * The composition root: config → state → storage → work → transfers → delivery → listener. Rejects with
+ * the first part that cannot start, after the ones before it were stopped.
+ */
+export async function startExchange(config: Config, log: Log): Promise<Exchange> {
+  const folder = config.data.folder;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const closing: { name: string; stop(deadline: AbortSignal): Promise<void> }[] = [];
+  const stop = async (deadline: AbortSignal): Promise<void> => {
+    for (const part of closing.splice(0).reverse()) {
+      // One part that can't stop keeps no other from saving what it has.
+      await part.stop(deadline).catch((error: unknown) => {
+        log.error('part.stop-failed', { reason: part.name, error });
+      });
+    }
+  };
+  const begin = async <P extends Part>(name: string, part: P): Promise<P> => {
+    await part.start();
+    closing.push({ name, stop: (deadline) => part.stop(deadline) });
+    return part;
+  };
+
+  try {
+    const lock = await FolderLock.take(folder);
+    closing.push({ name: 'lock', stop: () => lock.release() });
+    const keyRing = KeyRing.open(join(folder, 'sluis.key'));
+    const state = await State.open(join(folder, 'state'));
+    closing.push({ name: 'state', stop: () => state.close() });
+    await keyRing.confirm(state);
+    const storage = await openDiskStorage(join(folder, 'storage'));
+    const { totalBytes } = await storage.space();
+    const addressBook = new AddressBook(state);
+    await addressBook.seed(entriesOf(config));
+    const authorize = authorizer(state);
+    const { threads } = config.work;
+    const pool = await begin('work', new WorkPool(threads === 0 ? {} : { workers: threads }));
+
+    const bell = new Bell();
+    const deliveries = new Deliveries({ state, addressBook });
+    const tagging = new Tagging({ state, storage, keyRing });
+    const offers = new Offers({
+      state,
+      storage,
+      deliveries,
+      tagging,
+      pool,
+      log,
+      onOffered: (mailbox) => bell.ring(mailbox),
+    });
+    const lanes = new Lanes({
+      addressBook,
+      deliveries,
+      offers,
+      tagging,
+      storage,
+      log,
+      lane: {
+        connections: config.stow.connections,
+        batchBytes: config.stow.batchBytes,
+        batchInstances: config.stow.batchInstances,
+        retry: {
+          firstMs: config.retry.firstSeconds * second,
+          maxMs: config.retry.maxSeconds * second,
+          acuteMaxMs: config.retry.acuteSecondsMax * second,
+          giveUpMs: config.retry.giveUpHours * 3600 * second,
+        },
+      },
+      stow: {
+        connections: config.stow.connections,
+        connectMs: config.stow.connectSeconds * second,
+        idleWriteMs: config.stow.idleWriteSeconds * second,
+        answerMs: config.stow.answerSeconds * second,
+        answerMsPer10MiB: config.stow.answerSecondsPer10MiB * second,
+      },
+    });
+
+    const transfers = new Transfers({ state, keyRing, addressBook, limits: config.transfer });
+    const checking = new Checking({
+      state,
+      keyRing,
+      limits: config.transfer,
+      onReady: (tx, transfer) => deliveries.queue(tx, transfer),
+    });
+    const follower = new Follower({
+      state,
+      storage,
+      keyRing,
+      pool,
+      checking,
+      log,
+      onSettled: (transfer) => {
+        for (const mailbox of transfer.state === 'ready' ? transfer.to : []) {
+          lanes.wake(mailbox);
+        }
+      },
+    });
+    const uploads = new Uploads({
+      state,
+      storage,
+      log,
+      settings: {
+        durability: config.upload.durability,
+        checkpointBytes: config.upload.checkpointBytes,
+        checkpointMs: config.upload.checkpointSeconds * second,
+        bytesMax: config.storage.uploadBytesMax,
+        reserveBytes: reserveBytesOf(config, totalBytes),
+      },
+      hooks: {
+        claims: (tx, upload) => transfers.claim(tx, upload),
+        received: () => undefined,
+        published: (upload) => follower.follow(upload),
+        terminable: (upload) => {
+          if (upload.transfer !== null) {
+            throw new UploadClaimed();
+          }
+        },
+      },
+    });
+    await uploads.resumeAfterStart();
+    closing.push({ name: 'uploads', stop: () => uploads.stop() });
+    await begin('lanes', lanes);
+    await begin('follower', follower);
+
+    const routes = apiRoutes({
+      state,
+      addressBook,
+      transfers,
+      deliveries,
+      offers,
+      bell,
+      limits: config.transfer,
+      onSealed: (transfer) => {
+        for (const upload of state.get(keys.transfers, transfer)?.uploads ?? []) {
+          follower.follow(upload);
+        }
+      },
+    });
+    const listener = await listen({
+      host: config.http.host,
+      port: config.http.port,
+      listener: config.http.listener,
+      log,
+      handler: dispatcher({
+        uploads: tusHandler({
+          uploads,
+          authorize,
+          seal: (bytes) => keyRing.seal('upload-metadata', bytes),
+          unseal: (sealed) => keyRing.unseal('upload-metadata', sealed),
+          log,
+        }),
+        content: contentHandler({ authorize, offers, storage }),
+        authorize,
+        api: createApi({ routes, authorize, openapi: openapiOf(routes, programVersion()), log }),
+        config,
+      }),
+    });
+    closing.push({ name: 'listener', stop: (deadline) => listener.stop(deadline) });
+    log.info('exchange.started', { port: listener.port, listener: listener.kind });
+    return { listener, state, addressBook, metrics: gaugesOf(uploads, pool, storage), stop };
+  } catch (error) {
+    await stop(AbortSignal.abort());
+    throw error;
+  }
+}
+
+interface Dispatched {
+  readonly uploads: Handler;
+  readonly content: Handler;
+  readonly authorize: Authorize;
+  readonly api: ReturnType<typeof createApi>;
+  readonly config: Config;
+}
+
+/** Who answers which address. Uploads and contents are streamed; the rest is JSON and one page. */
+function dispatcher({ uploads, content, authorize, api, config }: Dispatched): Handler {
+  const { jsonBodyBytesMax, manifestBytesMax } = config.transfer;
+  const fetch = (request: Request): Response | Promise<Response> => api.fetch(request);
+  const json = fetchBridge(fetch, { bodyBytesMax: jsonBodyBytesMax });
+  // What lists every instance of a transfer is larger than other JSON.
+  const lists = fetchBridge(fetch, { bodyBytesMax: manifestBytesMax });
+  const knownLists: Handler = (exchange) => {
+    // Before the body: a stranger must not make us hold 64 MiB.
+    const principal = authorize(exchange.headers);
+    if ('refused' in principal) {
+      exchange.answer(problem(new Unauthorized(principal)));
+      return undefined;
+    }
+    return lists(exchange);
+  };
+  const opsUrl = `http://${config.ops.host}:${config.ops.port.toString()}`;
+  const page: Handler = (exchange) => {
+    if (exchange.path !== '/' || (exchange.method !== 'GET' && exchange.method !== 'HEAD')) {
+      return json(exchange);
+    }
+    const language = preferredLanguage(exchange.headers.get('accept-language'));
+    const body = landing({ version: programVersion(), opsUrl, language });
+    exchange.answer({ status: 200, headers: landingHeaders, body });
+    return undefined;
+  };
+  return router([
+    { prefix: uploadsPath, handler: uploads },
+    { prefix: contentPath, handler: content },
+    { prefix: '/v1/transfers/*/manifest', handler: knownLists },
+    { prefix: '/v1/deliveries/*/acknowledge', handler: knownLists },
+    { prefix: '/', handler: page },
+  ]);
+}
+
+function gaugesOf(uploads: Uploads, pool: WorkPool, storage: Storage): Metric[] {
+  const space = async (of: keyof StorageSpace): Promise<number> => (await storage.space())[of];
+  return [
+    gauge({
+      name: 'sluis_upload_writers',
+      help: 'requests that write to an upload or wait to',
+      read: () => uploads.load.writers,
+    }),
+    gauge({
+      name: 'sluis_upload_coming_bytes',
+      help: 'bytes that open uploads have still to send',
+      read: () => uploads.load.comingBytes,
+    }),
+    gauge({
+      name: 'sluis_work_queue_tasks',
+      help: 'tasks that wait for a worker',
+      read: () => pool.metrics.queued,
+    }),
+    gauge({ name: 'sluis_work_running_tasks', help: 'tasks that run', read: () => pool.metrics.running }),
+    counted({ name: 'sluis_work_done_total', help: 'tasks that were done', read: () => pool.metrics.done }),
+    counted({ name: 'sluis_work_failed_total', help: 'tasks that failed', read: () => pool.metrics.failed }),
+    gauge({
+      name: 'sluis_storage_free_bytes',
+      help: 'free bytes of the disk',
+      read: () => space('freeBytes'),
+    }),
+    gauge({ name: 'sluis_storage_disk_bytes', help: 'bytes of the disk', read: () => space('totalBytes') }),
+  ];
+}
+
+function entriesOf(config: Config): AddressBookEntry[] {
+  return config.addressBook.organizations;
+}

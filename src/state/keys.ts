@@ -1,0 +1,69 @@
+/**
+ * The whole key space of the exchange's LMDB on one page. Each table is a named database of its own;
+ * keys are ordered-binary tuples, so a prefix lists in order. Ids are UUIDv7: they sort by time.
+ */
+import type {
+  ApiKeyRecord,
+  DeliveryRecord,
+  FollowRecord,
+  IdempotencyRecord,
+  InstanceRecord,
+  MailboxRecord,
+  ManifestRecord,
+  OrganizationRecord,
+  TransferRecord,
+  UploadRecord,
+} from './records.ts';
+
+export type KeyPart = string | number;
+export type Key = KeyPart | readonly KeyPart[];
+
+/** A table's name in the environment and the type of its records. */
+export interface Table<K extends Key, V> {
+  readonly name: string;
+  /** Never set: carries the types. */
+  readonly types?: { readonly key: K; readonly value: V };
+}
+
+const table = <K extends Key, V>(name: string): Table<K, V> => ({ name });
+
+export const keys = {
+  /** 'schema' → number of the last migration; 'key-check' → look-up value that only the right key file makes */
+  meta: table<string, string | number>('meta'),
+
+  /** organization id → record */
+  organizations: table<string, OrganizationRecord>('organizations'),
+  /** mailbox id → record */
+  mailboxes: table<string, MailboxRecord>('mailboxes'),
+  /** SHA-256 of the token, hex → record */
+  apiKeys: table<string, ApiKeyRecord>('api-keys'),
+
+  /** upload id → record */
+  uploads: table<string, UploadRecord>('uploads'),
+  /** upload id → how far its content is known */
+  follows: table<string, FollowRecord>('follows'),
+
+  /** transfer id → record */
+  transfers: table<string, TransferRecord>('transfers'),
+  /** [organization, transfer] → role: whose lists a transfer is in */
+  transfersOf: table<readonly [string, string], 'sender' | 'receiver'>('transfers-of'),
+  /** [organization, HMAC of the Idempotency-Key] → what it made */
+  idempotency: table<readonly [string, string], IdempotencyRecord>('idempotency'),
+  /** transfer id → sealed manifest */
+  manifests: table<string, ManifestRecord>('manifests'),
+  /** [transfer, number] → instance; numbers count from 0 in the order they were found */
+  instances: table<readonly [string, number], InstanceRecord>('instances'),
+  /** [transfer, SOP Instance UID] → number: finds duplicates and manifest entries */
+  instanceNumbers: table<readonly [string, string], number>('instance-numbers'),
+
+  /** delivery id → record */
+  deliveries: table<string, DeliveryRecord>('deliveries'),
+  /** [transfer, delivery] → mailbox */
+  deliveriesOf: table<readonly [string, string], string>('deliveries-of'),
+  /** [mailbox, priority rank, delivery] → 1: what a lane still has to do, in order */
+  lanes: table<readonly [string, number, string], number>('lanes'),
+  /** delivery id → one byte per instance (delivery/ledger.ts) */
+  ledgers: table<string, Uint8Array>('ledgers'),
+  /** delivery id → SHA-256, CRC-32 and length of each instance as this mailbox gets it (delivery/digest-table.ts) */
+  digests: table<string, Uint8Array>('digests'),
+} as const;

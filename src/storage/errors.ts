@@ -1,0 +1,41 @@
+import { type ErrorFacts, SluisError } from '../ops/error.ts';
+
+/** The disk is full (ENOSPC) or its quota is (EDQUOT). What was synced before stays; try again when there is room. */
+export class StorageFull extends SluisError {
+  override readonly name = 'StorageFull';
+  readonly code = 'SLUIS_STORAGE_FULL';
+  readonly remedy = 'retry';
+  override readonly facts: ErrorFacts;
+
+  constructor(message: string, facts: ErrorFacts = {}, cause?: unknown) {
+    super(message, { cause });
+    this.facts = facts;
+  }
+}
+
+/** An object is not there, or shorter than what was recorded of it. A person should look at the disk. */
+export class StorageDamaged extends SluisError {
+  override readonly name = 'StorageDamaged';
+  readonly code = 'SLUIS_STORAGE_DAMAGED';
+  readonly remedy = 'give-up';
+  override readonly facts: ErrorFacts;
+
+  constructor(message: string, facts: ErrorFacts, cause?: unknown) {
+    super(message, { cause });
+    this.facts = facts;
+  }
+}
+
+const fullCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+/** LMDB gives the system's number instead of its name: ENOSPC, EDQUOT (Linux), and MDB_MAP_FULL. */
+const fullNumbers: ReadonlySet<unknown> = new Set([28, 122, -30792]);
+
+/** Names what a file system or LMDB threw: a full disk becomes StorageFull, all else stays as it is. */
+export function storageError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown instanceof SluisError || !('code' in thrown)) {
+    return thrown;
+  }
+  return fullCodes.has(thrown.code) || fullNumbers.has(thrown.code)
+    ? new StorageFull('the disk is full: free space, then resume', {}, thrown)
+    : thrown;
+}

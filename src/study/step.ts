@@ -1,0 +1,221 @@
+import { PackageBroken, type PackageFault } from './fault.ts';
+import { declaredFormat, sniffedFormat } from './format.ts';
+import {
+  partBytesMax,
+  partHeaderBytesMax,
+  partsMax,
+  peekBytes,
+  preambleBytesMax,
+  searchBytes,
+  sniffBytes,
+} from './limits.ts';
+import { DELIMITER_END_BYTES, DICOM, delimiterEnd, parsePartHeaders } from './multipart.ts';
+import type { Peek } from './peek.ts';
+import type { OpenPart, PackageWalk, Part, WalkStep } from './walk.ts';
+
+/** One call of nextParts. */
+export class Step {
+  readonly parts: Part[] = [];
+  readonly #peek: Peek;
+  readonly #total: number | null;
+  #walk: PackageWalk;
+
+  constructor(walk: PackageWalk, peek: Peek, total: number | null) {
+    this.#walk = walk;
+    this.#peek = peek;
+    this.#total = total;
+  }
+
+  /** Goes one thing further; false when it needs bytes that are not published, or nothing is left to do. */
+  advance(): Promise<boolean> | boolean {
+    switch (this.#walk.stage) {
+      case 'format':
+        return this.#format();
+      case 'instance':
+        return this.#instance();
+      case 'preamble':
+        return this.#preamble();
+      case 'headers':
+        return this.#headers();
+      case 'content':
+        return this.#content(this.#walk.open);
+      case 'done':
+      case 'broken':
+        return false;
+    }
+  }
+
+  result(): WalkStep {
+    const { stage, fault } = this.#walk;
+    if (fault !== null) return this.broken(fault);
+    return { walk: this.#walk, parts: this.parts, state: stage === 'done' ? 'done' : 'more' };
+  }
+
+  broken(fault: PackageFault): WalkStep {
+    const walk: PackageWalk = { ...this.#walk, stage: 'broken', open: null, fault };
+    return { walk, parts: this.parts, state: 'broken', fault };
+  }
+
+  async #format(): Promise<boolean> {
+    let format = declaredFormat(this.#walk.filetype);
+    if (format === undefined) {
+      const head = await this.#peek.at(0, sniffBytes, sniffBytes);
+      if (head.byteLength < sniffBytes && !this.#over()) return false;
+      format = sniffedFormat(head);
+    }
+    if (format.kind === 'multipart') return this.#go({ stage: 'preamble', boundary: format.boundary });
+    return this.#go({ stage: 'instance', open: { start: 0, bytes: this.#total, contentType: DICOM } });
+  }
+
+  #instance(): boolean {
+    const bytes = this.#total;
+    if (bytes === null) return false;
+    if (bytes === 0) throw new PackageBroken('EMPTY', 0, 'the upload is empty');
+    if (bytes > partBytesMax) throw tooLarge(0);
+    const open = { start: 0, bytes, contentType: DICOM };
+    if (this.#peek.published < bytes) {
+      this.#walk = { ...this.#walk, open };
+      return false;
+    }
+    this.parts.push(open);
+    return this.#go({ stage: 'done', open: null, at: bytes, parts: 1 });
+  }
+
+  /** Reads the headers of a part up to their blank line; a part without headers begins with that line. */
+  async #headers(): Promise<boolean> {
+    const { at } = this.#walk;
+    let block = await this.#peek.at(at, peekBytes, peekBytes);
+    let end = blankLine(block);
+    if (end < 0) {
+      block = await this.#peek.at(at, partHeaderBytesMax, partHeaderBytesMax);
+      end = blankLine(block);
+    }
+    if (end < 0) {
+      if (block.byteLength < partHeaderBytesMax) return this.#waitOrTruncated();
+      throw new PackageBroken(
+        'TOO_LARGE',
+        at,
+        `the headers of a part are above ${partHeaderBytesMax.toString()} bytes`,
+      );
+    }
+    const { contentType, bytes } = parsePartHeaders(block.subarray(0, Math.max(0, end - 4)), at);
+    const start = at + end;
+    if (bytes !== null && this.#total !== null && start + bytes > this.#total) throw truncated(this.#total);
+    return this.#go({ stage: 'content', at: start, open: { start, bytes, contentType } });
+  }
+
+  /** RFC 2046: the first delimiter may open the package, without a line end before it. */
+  async #preamble(): Promise<boolean> {
+    const line = `--${this.#walk.boundary}`;
+    if (this.#walk.at === 0) {
+      const first = (await this.#peek.at(0, line.length, peekBytes)).subarray(0, line.length);
+      if (line.startsWith(text(first))) {
+        if (first.byteLength < line.length) return this.#waitOrTruncated();
+        return this.#delimiter(0, line.length, () => this.#go({ at: 1 }));
+      }
+    }
+    return this.#search(() => {
+      if (this.#walk.at <= preambleBytesMax) return;
+      throw new PackageBroken('MALFORMED', 0, 'the boundary of the package does not come where it begins');
+    });
+  }
+
+  /** Data ends where its headers say, or at the next delimiter if they say nothing. */
+  #content(open: OpenPart | null): Promise<boolean> {
+    if (open?.bytes != null) return this.#jump(open.start + open.bytes);
+    return this.#search(() => {
+      if (open !== null && this.#walk.at - open.start > partBytesMax) throw tooLarge(open.start);
+    });
+  }
+
+  /** Jumps over data of a known length, behind which the delimiter has to stand. */
+  async #jump(end: number): Promise<boolean> {
+    if (this.#total !== null && end > this.#total) throw truncated(this.#total);
+    const line = `\r\n--${this.#walk.boundary}`;
+    const found = (await this.#peek.at(end, line.length, peekBytes)).subarray(0, line.length);
+    if (!line.startsWith(text(found))) throw noDelimiter(end);
+    if (found.byteLength < line.length) return this.#waitOrTruncated();
+    return this.#delimiter(end, end + line.length, () => {
+      throw noDelimiter(end);
+    });
+  }
+
+  /** Searches the next delimiter from where the walk stands; `check` throws when that is too far. */
+  async #search(check: () => void): Promise<boolean> {
+    const line = `\r\n--${this.#walk.boundary}`;
+    const block = await this.#peek.at(this.#walk.at, line.length, searchBytes);
+    const found = asBuffer(block).indexOf(line, 0, 'latin1');
+    // What may be the beginning of a delimiter stays for the next look.
+    const passed = found < 0 ? Math.max(0, block.byteLength - line.length + 1) : found;
+    const at = this.#walk.at + passed;
+    this.#go({ at });
+    check();
+    if (found >= 0) return this.#delimiter(at, at + line.length, () => this.#go({ at: at + 1 }));
+    return at - passed + block.byteLength < this.#peek.published || this.#waitOrTruncated();
+  }
+
+  /** Ends the open part at `end` when what stands at `behind` makes it a delimiter. */
+  async #delimiter(end: number, behind: number, otherwise: () => boolean): Promise<boolean> {
+    const { open, parts } = this.#walk;
+    const line = delimiterEnd(await this.#peek.at(behind, DELIMITER_END_BYTES, peekBytes));
+    if (line.kind === 'more') return this.#waitOrTruncated();
+    if (line.kind === 'none') return otherwise();
+    if (open !== null) {
+      if (parts >= partsMax) {
+        throw new PackageBroken('TOO_LARGE', end, `the package has more than ${partsMax.toString()} parts`);
+      }
+      this.parts.push({ start: open.start, bytes: end - open.start, contentType: open.contentType });
+    }
+    const found = open === null ? parts : parts + 1;
+    if (line.kind === 'close' && found === 0)
+      throw new PackageBroken('EMPTY', end, 'the package has no part');
+    const stage = line.kind === 'close' ? 'done' : 'headers';
+    return this.#go({ stage, at: behind + line.bytes, open: null, parts: found });
+  }
+
+  #over(): boolean {
+    return this.#total !== null && this.#peek.published >= this.#total;
+  }
+
+  #waitOrTruncated(): false {
+    if (this.#over()) throw truncated(this.#total ?? 0);
+    return false;
+  }
+
+  #go(change: Partial<PackageWalk>): true {
+    this.#walk = { ...this.#walk, ...change };
+    return true;
+  }
+}
+
+/** Where the data begins behind a block of headers; -1 when its blank line is not there. */
+function blankLine(block: Uint8Array): number {
+  if (block[0] === 0x0d && block[1] === 0x0a) return 2;
+  const found = asBuffer(block).indexOf('\r\n\r\n', 0, 'latin1');
+  return found < 0 ? -1 : found + 4;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** One character a byte. */
+function text(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('latin1');
+}
+
+function truncated(total: number): PackageBroken {
+  return new PackageBroken('TRUNCATED', total, 'the upload ends before its package does');
+}
+
+function noDelimiter(at: number): PackageBroken {
+  return new PackageBroken('MALFORMED', at, 'no delimiter follows where the Content-Length of a part ends');
+}
+
+function tooLarge(at: number): PackageBroken {
+  return new PackageBroken(
+    'TOO_LARGE',
+    at,
+    `a part is larger than ${(partBytesMax / 1024 ** 3).toString()} GiB`,
+  );
+}

@@ -1,0 +1,79 @@
+import type { UploadRecord } from '../state/records.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { OpenPart, Part } from '../study/package.ts';
+import type { InspectChain } from '../work/chain.ts';
+import type { Inspection } from '../work/jobs.ts';
+import type { WorkPool } from '../work/pool.ts';
+import { aheadBytesMin, aheadUploadsMax } from './limits.ts';
+
+interface Begun {
+  readonly start: number;
+  readonly chain: InspectChain;
+  /** Offset in the upload behind the last byte that was handed over. */
+  fed: number;
+}
+
+/**
+ * Large instances are read ahead of their end: each published stretch goes to the worker that holds the
+ * hash, so that little is left to do when the last byte is in. A worker that dies takes its hash with it;
+ * then the instance is begun again.
+ */
+export class ReadAhead {
+  readonly #pool: WorkPool;
+  readonly #storage: Storage;
+  /** By upload: one part of an upload is open at a time. */
+  readonly #begun = new Map<string, Begun>();
+
+  constructor(pool: WorkPool, storage: Storage) {
+    this.#pool = pool;
+    this.#storage = storage;
+  }
+
+  /** Hands over what is published of the open part. Rejects as the pool does; the next call begins again. */
+  async feed(upload: UploadRecord, open: OpenPart | null): Promise<void> {
+    if (open?.bytes == null || open.bytes < aheadBytesMin || upload.offset <= open.start) {
+      return;
+    }
+    let begun = this.#begun.get(upload.id);
+    if (begun?.start !== open.start) {
+      this.drop(upload.id);
+      if (this.#begun.size >= aheadUploadsMax) {
+        return;
+      }
+      begun = { start: open.start, chain: this.#pool.inspectChain(open.bytes), fed: open.start };
+      this.#begun.set(upload.id, begun);
+    }
+    await this.#feedTo(upload, begun, Math.min(upload.offset, open.start + open.bytes));
+  }
+
+  /** Ends an instance that was begun and is whole now; undefined when it was not begun. */
+  async take(upload: UploadRecord, { start, bytes }: Part): Promise<Inspection | undefined> {
+    const begun = this.#begun.get(upload.id);
+    if (begun?.start !== start) {
+      return undefined;
+    }
+    await this.#feedTo(upload, begun, start + bytes);
+    this.#begun.delete(upload.id);
+    return begun.chain.finish();
+  }
+
+  /** Nothing of this upload is waited for any more. */
+  drop(upload: string): void {
+    this.#begun.get(upload)?.chain.drop();
+    this.#begun.delete(upload);
+  }
+
+  async #feedTo({ id, object }: UploadRecord, begun: Begun, end: number): Promise<void> {
+    if (end <= begun.fed) {
+      return;
+    }
+    const extent = { object, start: begun.fed, bytes: end - begun.fed };
+    try {
+      await begun.chain.feed(this.#storage.locate([extent], 0, extent.bytes));
+      begun.fed = end;
+    } catch (error) {
+      this.drop(id);
+      throw error;
+    }
+  }
+}

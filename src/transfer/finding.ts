@@ -1,0 +1,53 @@
+import type { KeyRing } from '../access/key-ring.ts';
+import { decideBsn, type Identity } from '../dicom/identity.ts';
+import type { InstanceRecord } from '../state/records.ts';
+import type { Extent } from '../storage/storage.ts';
+import type { Inspection } from '../work/jobs.ts';
+import { reasonsOf, verdictOf } from './verdict.ts';
+
+/** What one inspected part is for its transfer. */
+export interface Finding {
+  readonly instance: InstanceRecord;
+  /** The BSN the object states by an issuer or an agreed place; never stored in the clear. */
+  readonly bsn: string | undefined;
+}
+
+/**
+ * Turns a worker's answer into the record to keep. Throws when the inspection itself failed: that is a
+ * fault of ours, and no reason to reject what a hospital sent.
+ */
+export function findingOf(keyRing: KeyRing, upload: string, extent: Extent, inspection: Inspection): Finding {
+  const { scan, identity, sha256, error } = inspection;
+  if (error?.code === 'INSPECTION_FAILED') {
+    throw new Error(`an inspection failed: ${error.reason}`);
+  }
+  const codes = reasonsOf({ scan, identity, fault: error?.code });
+  const decided = identity === undefined ? undefined : decideBsn(identity.bsn);
+  return {
+    instance: {
+      upload,
+      scan: scan ?? null,
+      sopInstanceUid: scan?.sopInstanceUid ?? '',
+      extents: [extent],
+      bytes: extent.bytes,
+      sha256,
+      verdict: verdictOf(codes),
+      reasons: codes,
+      detail: detailOf(inspection),
+      patientMac: identity === undefined ? null : patientMacOf(keyRing, identity),
+    },
+    bsn: decided !== undefined && 'bsn' in decided ? decided.bsn : undefined,
+  };
+}
+
+function detailOf({ scan, error }: Inspection): string | null {
+  if (error !== undefined) {
+    return `${error.tag === '' ? 'fault' : error.tag} at byte ${error.offset}: ${error.reason}`;
+  }
+  return scan?.sopInstanceUid === '' ? '0008,0018: there is no SOP Instance UID' : null;
+}
+
+/** Objects that name no patient prove nothing about mixing. */
+function patientMacOf(keyRing: KeyRing, { patientId, issuerOfPatientId }: Identity): string | null {
+  return patientId === '' ? null : keyRing.mac('patient', `${patientId}\0${issuerOfPatientId}`);
+}

@@ -1,0 +1,256 @@
+import type { KeyRing } from '../access/key-ring.ts';
+import type { Principal } from '../access/principal.ts';
+import type { AddressBook } from '../addressbook/address-book.ts';
+import { newId } from '../state/ids.ts';
+import { keys } from '../state/keys.ts';
+import type {
+  ManifestRecord,
+  Priority,
+  TransferRecord,
+  TransferState,
+  UploadRecord,
+} from '../state/records.ts';
+import type { State, Transaction } from '../state/state.ts';
+import { noDetails, sealDetails, type TransferDetails } from './details.ts';
+import {
+  IdempotencyKeyReused,
+  ManifestSealed,
+  NotYourMailbox,
+  TransferClosed,
+  TransferInvalid,
+  TransferUnknown,
+} from './errors.ts';
+import { uploadsMax } from './limits.ts';
+
+export interface TransferRequest extends TransferDetails {
+  readonly from: string;
+  readonly to: readonly string[];
+  readonly priority: Priority;
+}
+
+export interface TransferLimits {
+  readonly mailboxesMax: number;
+  readonly instancesMax: number;
+}
+
+export interface TransferQuery {
+  readonly state?: TransferState | undefined;
+  /** The last id of the page before. */
+  readonly cursor?: string | undefined;
+  readonly limit: number;
+}
+
+/**
+ * The transfers: how they come to be, who may see them, which uploads belong to them. What is found in
+ * the uploads is checking.ts's, where it goes is delivery's.
+ */
+export class Transfers {
+  readonly #state: State;
+  readonly #keyRing: KeyRing;
+  readonly #addressBook: AddressBook;
+  readonly #limits: TransferLimits;
+
+  constructor(parts: { state: State; keyRing: KeyRing; addressBook: AddressBook; limits: TransferLimits }) {
+    this.#state = parts.state;
+    this.#keyRing = parts.keyRing;
+    this.#addressBook = parts.addressBook;
+    this.#limits = parts.limits;
+  }
+
+  /**
+   * Opens a transfer. With an Idempotency-Key the same request again finds the transfer it made;
+   * ten at once make one. Throws NotYourMailbox, MailboxUnknown, TransferInvalid, IdempotencyKeyReused.
+   */
+  async create(
+    principal: Principal,
+    request: TransferRequest,
+    idempotencyKey?: string,
+  ): Promise<{ transfer: TransferRecord; created: boolean }> {
+    this.#checkAddresses(principal, request.from, request.to);
+    const key = idempotencyKey === undefined ? undefined : this.#keyRing.mac('idempotency', idempotencyKey);
+    const body = this.#keyRing.mac('idempotency', JSON.stringify(request));
+    return this.#state.commit((tx) => {
+      const known = key === undefined ? undefined : tx.get(keys.idempotency, [principal.organization, key]);
+      if (known !== undefined) {
+        if (known.body !== body) {
+          throw new IdempotencyKeyReused();
+        }
+        return { transfer: this.#stored(tx, known.transfer), created: false };
+      }
+      const transfer = this.#open(tx, principal.organization, request, false);
+      if (key !== undefined) {
+        const at = transfer.createdAt;
+        tx.put(keys.idempotency, [principal.organization, key], { transfer: transfer.id, body, at });
+      }
+      return { transfer, created: true };
+    });
+  }
+
+  /** Seals the manifest. The same once more is no error; another throws ManifestSealed. */
+  async seal(
+    principal: Principal,
+    id: string,
+    instances: ManifestRecord['instances'],
+  ): Promise<TransferRecord> {
+    const { instancesMax } = this.#limits;
+    if (instances.length > instancesMax) {
+      throw new TransferInvalid(
+        `the manifest lists ${instances.length} instances, the limit is ${instancesMax}`,
+      );
+    }
+    if (new Set(instances.map((one) => one.sopInstanceUid)).size !== instances.length) {
+      throw new TransferInvalid('the manifest lists a SOP Instance UID twice');
+    }
+    return this.#state.commit((tx) => {
+      const transfer = this.#own(tx, principal, id);
+      const sealed = tx.get(keys.manifests, id);
+      if (sealed !== undefined) {
+        if (!sameManifest(sealed.instances, instances)) {
+          throw new ManifestSealed();
+        }
+        return transfer;
+      }
+      if (transfer.state !== 'receiving' || transfer.selfManifest) {
+        throw new TransferClosed(transfer.state);
+      }
+      const now = Date.now();
+      tx.put(keys.manifests, id, { instances, sealedAt: now });
+      const changed = { ...transfer, expected: instances.length, updatedAt: now };
+      tx.put(keys.transfers, id, changed);
+      return changed;
+    });
+  }
+
+  /**
+   * Inside the creation of an upload: adds it to the transfer it names. A plain upload with addresses opens
+   * a transfer of its own and is its own manifest; one with neither belongs to nobody yet.
+   */
+  claim(tx: Transaction, upload: UploadRecord): void {
+    const principal = { key: upload.creator, organization: upload.organization };
+    if (upload.transfer !== null) {
+      const transfer = this.#own(tx, principal, upload.transfer);
+      if (transfer.state !== 'receiving' || transfer.selfManifest) {
+        throw new TransferClosed(transfer.state);
+      }
+      if (transfer.uploads.length >= uploadsMax) {
+        throw new TransferInvalid(
+          `a transfer has at most ${uploadsMax} uploads: go on with one that is there`,
+        );
+      }
+      const uploads = [...transfer.uploads, upload.id];
+      tx.put(keys.transfers, transfer.id, { ...transfer, uploads, updatedAt: upload.createdAt });
+      return;
+    }
+    if (upload.from === null && upload.to.length === 0) {
+      return;
+    }
+    if (upload.from === null || upload.to.length === 0) {
+      throw new TransferInvalid('Upload-Metadata needs both from and to, or neither');
+    }
+    this.#checkAddresses(principal, upload.from, upload.to);
+    const { from, to } = upload;
+    const request = { ...noDetails, from, to, priority: upload.priority ?? ('routine' as const) };
+    const transfer = this.#open(tx, upload.organization, request, true);
+    tx.put(keys.transfers, transfer.id, { ...transfer, uploads: [upload.id] });
+    tx.put(keys.uploads, upload.id, { ...upload, transfer: transfer.id });
+  }
+
+  /** A transfer of the asker's organization, sent or received. Throws TransferUnknown. */
+  get(principal: Principal, id: string): TransferRecord {
+    if (this.#state.get(keys.transfersOf, [principal.organization, id]) === undefined) {
+      throw new TransferUnknown();
+    }
+    return this.#stored(this.#state, id);
+  }
+
+  /** Own transfers, newest first, from behind `cursor`. */
+  list({ organization }: Principal, { state, cursor, limit }: TransferQuery): TransferRecord[] {
+    const found: TransferRecord[] = [];
+    const after = cursor === undefined ? {} : { after: [organization, cursor] as const };
+    const range = { prefix: [organization], reverse: true, ...after };
+    for (const { key } of this.#state.list(keys.transfersOf, range)) {
+      const transfer = this.#stored(this.#state, key[1]);
+      if (state === undefined || transfer.state === state) {
+        found.push(transfer);
+      }
+      if (found.length >= limit) {
+        break;
+      }
+    }
+    return found;
+  }
+
+  #checkAddresses({ organization }: Principal, from: string, to: readonly string[]): void {
+    if (this.#addressBook.mailbox(from).organization !== organization) {
+      throw new NotYourMailbox(from);
+    }
+    if (to.length === 0 || to.length > this.#limits.mailboxesMax) {
+      throw new TransferInvalid(`a transfer goes to 1 to ${this.#limits.mailboxesMax} mailboxes`);
+    }
+    if (new Set(to).size !== to.length) {
+      throw new TransferInvalid('a mailbox is named twice');
+    }
+    for (const mailbox of to) {
+      this.#addressBook.mailbox(mailbox);
+    }
+  }
+
+  #open(
+    tx: Transaction,
+    organization: string,
+    request: TransferRequest,
+    selfManifest: boolean,
+  ): TransferRecord {
+    const { from, to, priority, remark, intendedFor, patient } = request;
+    const now = Date.now();
+    const transfer: TransferRecord = {
+      id: newId(now),
+      organization,
+      from,
+      to,
+      priority,
+      state: 'receiving',
+      reasons: [],
+      details: sealDetails(this.#keyRing, { remark, intendedFor, patient }),
+      bsn: patient === null ? null : this.#keyRing.seal('bsn', patient.bsn),
+      uploads: [],
+      selfManifest,
+      instances: 0,
+      bytes: 0,
+      expected: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+    tx.put(keys.transfers, transfer.id, transfer);
+    tx.put(keys.transfersOf, [organization, transfer.id], 'sender');
+    return transfer;
+  }
+
+  #stored(reader: Pick<Transaction, 'get'>, id: string): TransferRecord {
+    const transfer = reader.get(keys.transfers, id);
+    if (transfer === undefined) {
+      throw new TransferUnknown();
+    }
+    return transfer;
+  }
+
+  #own(tx: Transaction, principal: Principal, id: string): TransferRecord {
+    const transfer = this.#stored(tx, id);
+    if (transfer.organization !== principal.organization) {
+      throw new TransferUnknown();
+    }
+    return transfer;
+  }
+}
+
+/** In whatever order: neither lists a UID twice. */
+function sameManifest(a: ManifestRecord['instances'], b: ManifestRecord['instances']): boolean {
+  const listed = new Map(b.map((one) => [one.sopInstanceUid, one]));
+  return (
+    a.length === b.length &&
+    a.every(({ sopInstanceUid, bytes, sha256 }) => {
+      const other = listed.get(sopInstanceUid);
+      return other?.bytes === bytes && Buffer.compare(other.sha256, sha256) === 0;
+    })
+  );
+}

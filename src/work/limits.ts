@@ -1,0 +1,25 @@
+import { availableParallelism } from 'node:os';
+
+/** More threads than this only wait for the same disk; the main thread wants a core too. */
+export const workersDefault = Math.min(4, availableParallelism());
+
+/** Tasks of all callers that wait; above it a caller is told to come back. */
+export const queuedTasksMax = 4096;
+
+/** Bytes that waiting tasks will read: at 500 MB/s a new task waits half a minute at most. */
+export const queuedBytesMax = 16 * 1024 ** 3;
+
+/** Instances a task: handing one over costs more than looking at one head. */
+export const batchInstancesMax = 64;
+
+/** Bytes a task: keeps it near 20 ms, so that no caller waits long behind another. */
+export const batchBytesMax = 16 * 1024 ** 2;
+
+/** Up to here an instance is one task; above, a chain of short ones on one worker. */
+export const singleTaskBytesMax = 64 * 1024 ** 2;
+
+/** Chains open over all workers. Each keeps a hash, a walk and, until its head is read, the head. */
+export const chainsMax = 1024;
+
+/** One read from the page cache: the fastest of 32 KiB to 1 MiB, and two fit the L2 cache. */
+export const readBytes = 128 * 1024;

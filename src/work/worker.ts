@@ -1,0 +1,75 @@
+import { Digester } from './digester.ts';
+import { Inspector } from './inspector.ts';
+import type { Digest, Failure, Inspection, Kind, Outcome, Task } from './jobs.ts';
+import { PieceReader, RangeMissing } from './piece-reader.ts';
+
+/** The thread's own state: chains that are open here. It dies with the thread, as their hashes do. */
+const chains = new Map<number, Inspector | Digester>();
+const reader = new PieceReader();
+
+/**
+ * The entry of a worker thread: does one task and answers, always. Everything is synchronous: the
+ * thread has nothing else to do, and a read from the page cache costs less than a promise.
+ */
+export default function work(task: Task): Outcome {
+  try {
+    return perform(task);
+  } catch (thrown) {
+    return { ok: false, failure: failureOf(thrown) };
+  } finally {
+    reader.close();
+  }
+}
+
+function perform(task: Task): Outcome {
+  switch (task.do) {
+    case 'warm':
+      return done([]);
+    case 'batch':
+      return done(
+        task.batch.map(({ bytes, pieces }) => {
+          const subject = begin(task.kind, bytes);
+          reader.read(pieces, (chunk) => subject.feed(chunk));
+          return subject.finish();
+        }),
+      );
+    case 'open':
+      chains.set(task.chain, begin(task.kind, task.bytes));
+      return done([]);
+    case 'feed': {
+      const subject = chains.get(task.chain);
+      if (subject === undefined) return { ok: false, failure: { of: 'chain' } };
+      // Half a task fed twice would be a wrong hash: after a failure the chain is over.
+      chains.delete(task.chain);
+      reader.read(task.pieces, (chunk) => subject.feed(chunk));
+      chains.set(task.chain, subject);
+      return done([]);
+    }
+    case 'finish': {
+      const subject = chains.get(task.chain);
+      if (subject === undefined) return { ok: false, failure: { of: 'chain' } };
+      chains.delete(task.chain);
+      return done([subject.finish()]);
+    }
+    case 'drop':
+      chains.delete(task.chain);
+      return done([]);
+  }
+}
+
+function begin(kind: Kind, bytes: number): Inspector | Digester {
+  return kind === 'inspect' ? new Inspector(bytes) : new Digester();
+}
+
+function done(results: readonly (Inspection | Digest)[]): Outcome {
+  return { ok: true, results };
+}
+
+function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof RangeMissing) return { of: 'storage', path: thrown.path, asked: thrown.asked };
+  if (!(thrown instanceof Error)) return { of: 'job', cause: typeof thrown };
+  return {
+    of: 'job',
+    cause: 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.name,
+  };
+}

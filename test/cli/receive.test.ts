@@ -1,0 +1,262 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
+import { ExchangeDouble, type OfferedItem, TOKEN } from './exchange-double.ts';
+import { watchedTerminal } from './watched-terminal.ts';
+
+const STUDY = '1.2.826.0.1.3680043.8.498.1';
+
+let folder: TempFolder;
+let exchange: ExchangeDouble;
+
+beforeEach(async () => {
+  folder = await openTempFolder();
+  exchange = await ExchangeDouble.open();
+  await writeFile(folder.file('token'), TOKEN);
+});
+
+afterEach(async () => {
+  await exchange.close();
+  await folder.remove();
+});
+
+async function receive(...args: string[]) {
+  const watched = watchedTerminal({
+    env: { SLUIS_SERVER: exchange.url, SLUIS_TOKEN_FILE: folder.file('token') },
+  });
+  const all = ['receive', '--mailbox', 'north', '--out', folder.file('in'), '--once', ...args];
+  const code = await dispatch(all, watched.terminal);
+  return { code, out: watched.out(), err: watched.err() };
+}
+
+/** Bytes that differ everywhere, so that a byte in the wrong place is seen. */
+function noise(bytes: number, seed: number): Buffer {
+  const content = Buffer.alloc(bytes);
+  for (let at = 0; at < bytes; at += 32) {
+    createHash('sha256').update(`${seed.toString()} ${at.toString()}`).digest().copy(content, at);
+  }
+  return content;
+}
+
+function instances(count: number, bytes = 100_000): OfferedItem[] {
+  return Array.from({ length: count }, (_, index) => ({
+    studyInstanceUid: STUDY,
+    sopInstanceUid: `${STUDY}.${index.toString()}`,
+    content: noise(bytes + index, index),
+  }));
+}
+
+const pathOf = ({ studyInstanceUid, sopInstanceUid }: OfferedItem): string =>
+  folder.file('in', studyInstanceUid, `${sopInstanceUid}.dcm`);
+
+async function expectAll(items: readonly OfferedItem[]): Promise<void> {
+  for (const item of items) expect((await readFile(pathOf(item))).equals(item.content)).toBe(true);
+  const names = await readdir(folder.file('in', STUDY));
+  expect(names.filter((name) => name.endsWith('.part'))).toEqual([]);
+}
+
+const acknowledgementOf = (items: readonly OfferedItem[]) => ({
+  items: items.map(({ sopInstanceUid, content }) => ({
+    sopInstanceUid,
+    sha256: createHash('sha256').update(content).digest('hex'),
+    status: 'stored',
+  })),
+});
+
+describe('sluis receive', () => {
+  it('writes each instance under its own name, then acknowledges all with their digests', async () => {
+    const items = instances(5);
+    const delivery = exchange.offer(items);
+    const { code, out } = await receive();
+    expect(code).toBe(0);
+    await expectAll(items);
+    expect(delivery.acknowledged).toEqual(acknowledgementOf(items));
+    expect(out).toContain(delivery.transfer);
+    expect(out).toContain('5 instances');
+  });
+
+  it('empties the inbox and prints a JSON line for each transfer', async () => {
+    const offered = [exchange.offer(instances(1)), exchange.offer(instances(2))];
+    const { code, out } = await receive('--json');
+    expect(code).toBe(0);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { transfer: string; instances: number });
+    expect(lines.map(({ transfer }) => transfer)).toEqual(offered.map(({ transfer }) => transfer));
+    expect(lines.map(({ instances: count }) => count)).toEqual([1, 2]);
+  });
+
+  it('goes on from the first byte missing when the line is cut, inside an instance too', async () => {
+    const items = instances(4);
+    exchange.offer(items);
+    exchange.cutContents.push(150_000, 10, 100_000);
+    const { code, err } = await receive();
+    expect(code).toBe(0);
+    await expectAll(items);
+    expect(err).toContain('Trying again');
+    const starts = exchange.ranges.map((range) => Number(range.split('-')[0]));
+    expect(starts).toHaveLength(4);
+    expect(starts[1]).toBeGreaterThan(140_000);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+  });
+
+  it('verifies what an earlier run left and fetches only what is missing', async () => {
+    const items = instances(3, 1_000_000);
+    exchange.offer(items);
+    const [first, second, third] = items as [OfferedItem, OfferedItem, OfferedItem];
+    await mkdir(folder.file('in', STUDY), { recursive: true });
+    await writeFile(pathOf(first), first.content);
+    await writeFile(`${pathOf(second)}.part`, second.content.subarray(0, 900_000));
+    await writeFile(`${pathOf(third)}.part`, third.content);
+    expect((await receive()).code).toBe(0);
+    await expectAll(items);
+    const [start, end] = exchange.ranges.join(' ').split('-').map(Number) as [number, number];
+    expect(end - start).toBe(second.content.length - 900_000);
+  });
+
+  it('fetches anew what an earlier run left with other bytes', async () => {
+    const items = instances(2);
+    exchange.offer(items);
+    const [first, second] = items as [OfferedItem, OfferedItem];
+    await mkdir(folder.file('in', STUDY), { recursive: true });
+    await writeFile(`${pathOf(first)}.part`, Buffer.alloc(50_000, 1));
+    await writeFile(`${pathOf(second)}.part`, Buffer.alloc(500_000, 1));
+    expect((await receive()).code).toBe(0);
+    await expectAll(items);
+  });
+
+  it('never writes over an instance of the same name with other content', async () => {
+    const items = instances(1);
+    exchange.offer(items);
+    const [item] = items as [OfferedItem];
+    await mkdir(folder.file('in', STUDY), { recursive: true });
+    await writeFile(pathOf(item), 'the one from before');
+    const { code, err } = await receive();
+    expect(code).toBe(0);
+    await expectAll(items);
+    const old = (await readdir(folder.file('in', STUDY))).find((name) => name.endsWith('.old')) ?? '';
+    expect(await readFile(folder.file('in', STUDY, old), 'utf8')).toBe('the one from before');
+    expect(err).toContain(old);
+  });
+
+  it('takes the whole content from a server that ignores ranges', async () => {
+    const items = instances(3);
+    const delivery = exchange.offer(items);
+    exchange.cutContents.push(150_000);
+    exchange.faults.push((_, response, route) => {
+      if (!route.endsWith('/content') || exchange.ranges.length === 0) return false;
+      response.writeHead(200, { etag: delivery.etag }).end(delivery.content);
+      return true;
+    });
+    expect((await receive()).code).toBe(0);
+    await expectAll(items);
+  });
+
+  it('begins with the list again when the content changes in between', async () => {
+    const items = instances(3);
+    const delivery = exchange.offer(items);
+    exchange.cutContents.push(150_000);
+    exchange.faults.push((_, __, route) => {
+      if (route.endsWith('/content') && exchange.ranges.length === 1) delivery.etag = '"another"';
+      return false;
+    });
+    expect((await receive()).code).toBe(0);
+    await expectAll(items);
+    expect(exchange.requests.filter((one) => one === `GET /v1/deliveries/${delivery.id}`)).toHaveLength(2);
+  });
+
+  it.each([412, 416])('begins with the list again when a range is answered with %i', async (status) => {
+    const items = instances(2);
+    const delivery = exchange.offer(items);
+    exchange.failOnce(`GET /v1/deliveries/${delivery.id}/content`, status);
+    expect((await receive()).code).toBe(0);
+    await expectAll(items);
+  });
+
+  it('acknowledges nothing of a delivery whose bytes are not those it listed, and takes the others', async () => {
+    const bad = exchange.offer(instances(2));
+    bad.content[60_000] = (bad.content[60_000] ?? 0) ^ 1;
+    const good = exchange.offer([
+      { studyInstanceUid: STUDY, sopInstanceUid: '1.9.9', content: noise(10, 9) },
+    ]);
+    const { code, err } = await receive();
+    expect(code).toBe(1);
+    expect(bad.acknowledged).toBeUndefined();
+    expect(good.acknowledged).toBeDefined();
+    expect(err).toContain('another SHA-256');
+    expect((await readdir(folder.file('in', STUDY))).filter((name) => name.includes('.0.dcm'))).toEqual([]);
+  });
+
+  it.each(['../../etc', '..', '1.2/3', '', 'a', `1${'.1'.repeat(40)}`])(
+    'writes nothing for the study UID %j',
+    async (studyInstanceUid) => {
+      exchange.offer([{ studyInstanceUid, sopInstanceUid: '1.2.3', content: noise(10, 1) }]);
+      const { code } = await receive();
+      expect(code).toBe(1);
+      expect(await readdir(folder.file('in'))).toEqual([]);
+      expect(exchange.ranges).toEqual([]);
+    },
+  );
+
+  it('writes nothing for a list whose instances overlap or come twice', async () => {
+    const overlapping = exchange.offer(instances(2));
+    Object.assign(overlapping.items[1] ?? {}, { offset: 100 });
+    const twice = exchange.offer([...instances(1), ...instances(1)]);
+    const { code, err } = await receive();
+    expect(code).toBe(1);
+    expect(err).toContain('where it cannot be');
+    expect(err).toContain('listed twice');
+    expect([overlapping.acknowledged, twice.acknowledged]).toEqual([undefined, undefined]);
+  });
+
+  it('passes over a delivery that is recalled meanwhile', async () => {
+    const gone = exchange.offer(instances(1));
+    exchange.failOnce(`GET /v1/deliveries/${gone.id}`, 404);
+    const other = exchange.offer(instances(2));
+    const { code, err } = await receive();
+    expect(code).toBe(0);
+    expect(err).toContain('taken back');
+    expect(other.acknowledged).toBeDefined();
+  });
+
+  it('says so when the disk refuses, and acknowledges nothing', async () => {
+    const delivery = exchange.offer(instances(1));
+    await mkdir(folder.file('in'));
+    await writeFile(folder.file('in', STUDY), 'a file where a folder should be');
+    const { code, err } = await receive();
+    expect(code).toBe(1);
+    expect(err).toContain('cannot be written');
+    expect(delivery.acknowledged).toBeUndefined();
+  });
+
+  it.each(['POST', 'GET'])('tries again when the line is cut around %s of a delivery', async (method) => {
+    const delivery = exchange.offer(instances(1));
+    exchange.cutOnce(`${method} /v1/deliveries/${delivery.id}`);
+    expect((await receive()).code).toBe(0);
+    expect(delivery.acknowledged).toBeDefined();
+  });
+
+  it('says what is wrong with an answer that is not the contract’s', async () => {
+    exchange.faults.push((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>welcome to the proxy</html>');
+      return true;
+    });
+    const { code, err } = await receive();
+    expect(code).toBe(1);
+    expect(err).toContain('not answered in JSON');
+  });
+
+  it('finds a cut file of an earlier run by its bytes, not by its name', async () => {
+    const items = instances(2);
+    exchange.offer(items);
+    await receive();
+    const [first] = items as [OfferedItem];
+    await truncate(pathOf(first), 1_000);
+    exchange.offer(items);
+    expect((await receive()).code).toBe(0);
+    expect((await stat(pathOf(first))).size).toBe(first.content.length);
+  });
+});

@@ -1,0 +1,68 @@
+import { writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { dispatch } from '../../src/cli/dispatch.ts';
+import { writeStudy } from '../support/study/write-study.ts';
+import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
+import { ExchangeDouble, TOKEN } from './exchange-double.ts';
+import { watchedTerminal } from './watched-terminal.ts';
+
+let folder: TempFolder;
+let exchange: ExchangeDouble;
+
+beforeEach(async () => {
+  folder = await openTempFolder();
+  exchange = await ExchangeDouble.open();
+  await writeFile(folder.file('token'), TOKEN);
+  await writeStudy(folder.file('study'), { modality: 'CT', instances: 2, bytesPerInstance: 2_000, seed: 5 });
+});
+
+afterEach(async () => {
+  await exchange.close();
+  await folder.remove();
+});
+
+async function sluis(...args: string[]) {
+  const watched = watchedTerminal();
+  const connection = ['--server', exchange.url, '--token-file', folder.file('token')];
+  const code = await dispatch([...args, ...connection], watched.terminal);
+  return { code, out: watched.out(), err: watched.err() };
+}
+
+const send = () => sluis('send', '--from', 'south', '--to', 'north', folder.file('study'));
+
+describe('sluis transfers', () => {
+  it('lists transfers as a table in plain words', async () => {
+    await send();
+    const { code, out } = await sluis('transfers', 'list');
+    expect(code).toBe(0);
+    const [head, row, ...rest] = out.trim().split('\n');
+    expect(head).toMatch(/^id +from +to +instances +size +state$/u);
+    expect(row).toContain('complete and checked, waiting for its receiver');
+    expect(rest).toEqual([]);
+  });
+
+  it('shows one with its deliveries, its reasons and what to do', async () => {
+    exchange.outcome = { state: 'held', reasons: ['PATIENT_MIXED', 'A_REASON_OF_TOMORROW'] };
+    await send();
+    const { code, out } = await sluis('transfers', 'show', exchange.transfers[0]?.id ?? '');
+    expect(code).toBe(0);
+    expect(out).toContain('held: a person has to look at it');
+    expect(out).toContain('Send one patient per transfer.');
+    expect(out).toContain('A_REASON_OF_TOMORROW');
+    expect(out).toMatch(/north +queued +0 of 3/u);
+  });
+
+  it('prints JSON that a script can read', async () => {
+    await send();
+    const listed = await sluis('transfers', 'list', '--json');
+    const shown = await sluis('transfers', 'show', exchange.transfers[0]?.id ?? '', '--json');
+    expect(JSON.parse(listed.out)).toEqual(JSON.parse(shown.out));
+  });
+
+  it('says so when there are none, and when one is unknown', async () => {
+    expect((await sluis('transfers', 'list')).err).toContain('no transfers');
+    const { code, err } = await sluis('transfers', 'show', 'unknown');
+    expect(code).toBe(1);
+    expect(err).toContain('SLUIS_TRANSFER_UNKNOWN');
+  });
+});

@@ -1,0 +1,53 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { isGivenUp, nextDelayMs, retryDelayMs } from '../../src/delivery/backoff.ts';
+import { priorities } from '../../src/state/records.ts';
+import { fuzz } from '../study/support.ts';
+
+const settings = { firstMs: 5_000, maxMs: 900_000, acuteMaxMs: 60_000, giveUpMs: 86_400_000 };
+const longest = { acute: 60_000, urgent: 900_000, routine: 900_000, bulk: 900_000 };
+const hourMs = 3_600_000;
+
+describe('backoff', () => {
+  it('doubles up to its longest wait', () => {
+    const waits = [1, 2, 3, 8, 9, 1_000].map((failures) =>
+      retryDelayMs(failures, 'routine', settings, () => 1),
+    );
+    expect(waits).toEqual([5_000, 10_000, 20_000, 640_000, 900_000, 900_000]);
+  });
+
+  it('never waits too long, nor less than half, and spreads what failed together', () => {
+    const failures = fc.integer({ min: 1, max: 1_000_000 });
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(failures, fc.constantFrom(...priorities), random, (count, priority, share) => {
+        const most = retryDelayMs(count, priority, settings, () => 1);
+        const wait = retryDelayMs(count, priority, settings, () => share);
+        expect(most).toBeLessThanOrEqual(longest[priority]);
+        expect(wait).toBeGreaterThanOrEqual(Math.floor(most / 2));
+        expect(wait).toBeLessThanOrEqual(most);
+      }),
+      fuzz,
+    );
+    const spread = new Set(Array.from({ length: 50 }, () => retryDelayMs(5, 'routine', settings)));
+    expect(spread.size).toBeGreaterThan(10);
+  });
+
+  it('tries an acute one at least once a minute, whatever the receiver asks for', () => {
+    for (const failures of [1, 5, 50]) {
+      expect(nextDelayMs(failures, 'acute', settings, hourMs)).toBe(60_000);
+    }
+  });
+
+  it('hears Retry-After, up to its own longest wait', () => {
+    expect(nextDelayMs(1, 'routine', settings, 30_000)).toBe(30_000);
+    expect(nextDelayMs(1, 'routine', settings, 1e15)).toBe(900_000);
+    expect(nextDelayMs(1, 'routine', settings, -1)).toBeLessThanOrEqual(5_000);
+    expect(nextDelayMs(1, 'routine', settings, 0)).toBeGreaterThanOrEqual(2_500);
+  });
+
+  it.each(priorities)('gives a %s delivery up after a day, unless it is acute', (priority) => {
+    expect(isGivenUp(0, priority, settings, 24 * hourMs)).toBe(false);
+    expect(isGivenUp(0, priority, settings, 24 * hourMs + 1)).toBe(priority !== 'acute');
+  });
+});

@@ -1,0 +1,384 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Lane } from '../../src/delivery/lane.ts';
+import { Lanes } from '../../src/delivery/lanes.ts';
+import { entry } from '../../src/delivery/ledger.ts';
+import { unclearAnswersMax } from '../../src/delivery/limits.ts';
+import { Offers } from '../../src/delivery/offers.ts';
+import { applyEdits } from '../../src/dicom/patch.ts';
+import { keys } from '../../src/state/keys.ts';
+import { WorkPool } from '../../src/work/pool.ts';
+import { openFaultProxy } from '../support/fault-proxy.ts';
+import { openWorld, type World } from '../transfer/world.ts';
+import { openPacs, type Pacs } from './pacs.ts';
+import { deliveryOf, laneTo, type Queued, queueStudy, quick, stow, until } from './sending.ts';
+
+const mailbox = 'west.pacs';
+const none = (): boolean => false;
+
+describe('a lane', () => {
+  let world: World;
+  let pacs: Pacs;
+  let lanes: Lane[];
+
+  beforeEach(async () => {
+    world = await openWorld();
+    pacs = await openPacs();
+    lanes = [];
+    await world.mailbox(mailbox, { by: 'stow', url: pacs.url, tokenFile: null });
+  });
+  afterEach(async () => {
+    await Promise.all(lanes.map((lane) => lane.stop(AbortSignal.abort())));
+    await pacs.close();
+    await world.close();
+  });
+
+  const open = (...[change, changeStow]: [object?, object?]): Lane => {
+    const lane = laneTo(world, mailbox, pacs, change, changeStow);
+    lanes.push(lane);
+    return lane;
+  };
+  const ended = ['delivered', 'partial', 'failed'];
+  const end = async ({ transfer }: Queued) => {
+    const delivery = () => deliveryOf(world, transfer, mailbox);
+    await until(
+      () => ended.includes(delivery().state),
+      () => [delivery(), world.lines.slice(-5), pacs.requests],
+    );
+    return delivery();
+  };
+  const times = (uid: string): number => pacs.requests.flat().filter((one) => one === uid).length;
+
+  it('delivers every instance once, tagged and else byte for byte', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 25 });
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 25, of: 25 });
+    expect(pacs.requests.flat().toSorted()).toEqual(study.uids.toSorted());
+    expect(pacs.requests.every((uids) => uids.length <= quick.batchInstances)).toBe(true);
+    expect(pacs.questions).toEqual([]);
+    const tag = world.tagging.of(deliveryOf(world, study.transfer));
+    for (const [number, uid] of study.uids.entries()) {
+      const { edits, instance } = await tag(number);
+      expect(edits.length).toBeGreaterThan(0);
+      expect(instance.sopInstanceUid).toBe(uid);
+      const expected = applyEdits(study.instances[number] ?? new Uint8Array(), edits);
+      expect(pacs.held.get(uid)?.equals(expected)).toBe(true);
+    }
+    expect(world.transfer(study.transfer).state).toBe('delivered');
+    expect([...world.deliveries.waiting(mailbox)]).toEqual([]);
+  });
+
+  it('gives the length of what it sends, and its token', async () => {
+    const tokenFile = join(world.folder, 'token');
+    writeFileSync(tokenFile, 'secret-token\n');
+    await world.mailbox(mailbox, { by: 'stow', url: pacs.url, tokenFile });
+    const offers = new Offers({ ...world, pool: new WorkPool(), onOffered: () => undefined });
+    const all = new Lanes({ ...world, offers, lane: quick, stow });
+    try {
+      const study = await queueStudy(world, { to: [mailbox] });
+      await all.start();
+      await end(study);
+      expect(pacs.heads[0]).toMatchObject({ authorization: 'Bearer secret-token' });
+      expect(Number(pacs.heads[0]?.['content-length'])).toBeGreaterThan(4 * 2048);
+      expect(pacs.heads[0]?.['transfer-encoding']).toBeUndefined();
+    } finally {
+      await all.stop(AbortSignal.abort());
+    }
+  });
+
+  it('sends an instance that is larger than a batch alone', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 3, bytesPerInstance: 200_000 });
+    open({ batchBytes: 100_000 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 3 });
+    expect(pacs.requests.map((uids) => uids.length)).toEqual([1, 1, 1]);
+  });
+
+  it.each([200, 202, 400, 409, 500])(
+    'believes what a %i answer names: some are held, one is refused',
+    async (status) => {
+      const study = await queueStudy(world, { to: [mailbox] });
+      const bad = study.uids[2] ?? '';
+      pacs.plan = () => ({ status, stores: (uid) => uid !== bad, fails: { [bad]: '49152' } });
+      open().wake();
+      expect(await end(study)).toMatchObject({ state: 'partial', delivered: 3, of: 4 });
+      expect(world.transfer(study.transfer).state).toBe('failed');
+      expect(times(bad)).toBe(1);
+    },
+  );
+
+  it('never says delivered of a study that was refused', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.plan = (uids) => ({
+      status: 409,
+      stores: none,
+      fails: Object.fromEntries(uids.map((uid) => [uid, 0xc000])),
+    });
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'failed', delivered: 0 });
+  });
+
+  it('asks for what an answer leaves open, and sends again only what is not there', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 6 });
+    const lost = study.uids[4] ?? '';
+    pacs.plan = (_, request) => (request === 0 ? { body: '', stores: (uid) => uid !== lost } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 6 });
+    expect(pacs.questions.toSorted()).toEqual(study.uids.toSorted());
+    expect(pacs.requests.slice(1)).toEqual([[lost]]);
+  });
+
+  it('asks after a cut behind the last byte, and does not send twice what arrived', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 6 });
+    pacs.plan = (_, request) => (request === 0 ? { cut: 'after-reading' } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 6 });
+    expect(pacs.posts).toBe(1);
+    expect(pacs.questions.toSorted()).toEqual(study.uids.toSorted());
+  });
+
+  it('does not take silence for refusal: it waits for the answer, then asks', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.plan = (_, request) => (request === 0 ? { answersAfterMs: 2_000 } : {});
+    open({ connections: 1 }, { answerMs: 100 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+    expect(pacs.posts).toBe(1);
+    expect(pacs.questions).toHaveLength(4);
+  });
+
+  it('gives a slow receiver the time it needs: the answer is waited for from the last byte on', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 6, bytesPerInstance: 9_000_000 });
+    const target = { host: '127.0.0.1', port: pacs.port };
+    const line = await openFaultProxy({ target, bytesPerSecondUp: 12_000_000 });
+    const slow = laneTo(
+      world,
+      mailbox,
+      { url: `http://127.0.0.1:${line.port}/dicom-web` },
+      { batchBytes: 60_000_000 },
+      // The body takes some 4.5 s, and up to 8 MB of it are in buffers when the last chunk is handed over.
+      { answerMs: 2_000, answerMsPer10MiB: 0 },
+    );
+    lanes.push(slow);
+    try {
+      slow.wake();
+      expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 6 });
+      expect(pacs.posts).toBe(1);
+    } finally {
+      await line.close();
+    }
+  });
+
+  it('gives up on a receiver that takes nothing, and comes back', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1, bytesPerInstance: 9_000_000 });
+    pacs.plan = (_, request) => (request === 0 ? { stalls: true } : {});
+    open({ connections: 1 }, { idleWriteMs: 100 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
+    expect(world.lines.some(({ event }) => event === 'lane.attempt-failed')).toBe(true);
+  });
+
+  it('lets one instance that the receiver cannot take stop only itself', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 12 });
+    const poison = study.uids[5] ?? '';
+    pacs.plan = (uids) => (uids.includes(poison) ? { status: 400, body: '', stores: none } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'partial', delivered: 11, of: 12 });
+    expect(pacs.held.size).toBe(11);
+    const alone = pacs.requests.filter((uids) => uids.length === 1 && uids[0] === poison);
+    expect(alone).toHaveLength(unclearAnswersMax);
+    for (const uid of study.uids) {
+      if (uid !== poison) expect(times(uid)).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('lets an instance at which the line always breaks not stop the others', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 12 });
+    const poison = study.uids[0] ?? '';
+    pacs.plan = (uids) => (uids.includes(poison) ? { cut: 'after-reading', stores: none } : {});
+    open({ connections: 1 }).wake();
+    await until(
+      () => pacs.held.size === 11 && deliveryOf(world, study.transfer).delivered === 11,
+      () => pacs.requests,
+    );
+    expect(deliveryOf(world, study.transfer).state).toBe('sending');
+  });
+
+  it.each([
+    ['503', { status: 503, headers: { 'Retry-After': '0' }, body: 'busy', stores: none }],
+    ['500', { status: 500, body: '<html>oops</html>', stores: none }],
+    ['401', { status: 401, body: '', stores: none }],
+  ])('does not refuse instances for a receiver that answers %s for a while', async (_, plan) => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    pacs.plan = (_uids, request) => (request < unclearAnswersMax + 5 ? plan : {});
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
+  });
+
+  it('keeps on when the receiver says that it is full', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const fails = { [study.uids[0] ?? '']: 'A700' };
+    pacs.plan = (_, request) => (request < unclearAnswersMax + 3 ? { status: 409, fails, stores: none } : {});
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
+  });
+
+  it('asks when the receiver calls an instance a duplicate', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const [uid = ''] = study.uids;
+    pacs.held.set(uid, Buffer.alloc(1));
+    pacs.plan = () => ({ status: 409, fails: { [uid]: 0x0111 }, stores: none });
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
+    expect(pacs.questions).toEqual([uid]);
+  });
+
+  it('waits as long as Retry-After says, but no longer than its own longest wait', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const headers = { 'Retry-After': '31536000' };
+    pacs.plan = (_, request) => (request === 0 ? { status: 503, headers, body: '', stores: none } : {});
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered' });
+    const failed = world.lines.find(({ event }) => event === 'lane.attempt-failed');
+    expect(failed?.facts?.ms).toBe(quick.retry.maxMs);
+  });
+
+  it('delivers when its receiver is up again, and tells nobody its address', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    await pacs.down();
+    open().wake();
+    await until(
+      () => deliveryOf(world, study.transfer).lastOutcome !== null,
+      () => world.lines,
+    );
+    expect(deliveryOf(world, study.transfer).lastOutcome).toBe(
+      'the request did not come to an end (ECONNREFUSED)',
+    );
+    await pacs.up();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+  });
+
+  it('sends again what a receiver without QIDO may not have', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.qidoStatus = 404;
+    pacs.plan = (_, request) => (request === 0 ? { cut: 'after-reading' } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+    for (const uid of study.uids) expect(times(uid)).toBe(2);
+  });
+
+  it('does not send while it cannot ask', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.qidoStatus = 503;
+    pacs.plan = (_, request) => (request === 0 ? { cut: 'after-reading' } : {});
+    open({ connections: 1 }).wake();
+    await until(
+      () => pacs.questions.length >= 12,
+      () => pacs.questions,
+    );
+    expect(pacs.posts).toBe(1);
+    pacs.qidoStatus = null;
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+    expect(pacs.posts).toBe(1);
+  });
+
+  it('asks after a restart for what it was sending, before it sends anything of it', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 5 });
+    const { id } = deliveryOf(world, study.transfer);
+    await world.deliveries.change(id, (now, ledger) => {
+      for (const number of [0, 1, 2]) ledger.set(number, entry.asked);
+      return { ...now, state: 'sending' };
+    });
+    const [arrived = '', ...rest] = study.uids;
+    pacs.held.set(arrived, Buffer.alloc(1));
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 5 });
+    expect(pacs.questions.toSorted()).toEqual(study.uids.slice(0, 3).toSorted());
+    expect(times(arrived)).toBe(0);
+    for (const uid of rest) expect(times(uid)).toBe(1);
+  });
+
+  it('leaves an answer for the next start when it is stopped while it sends', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 2 });
+    pacs.plan = (_, request) => (request === 0 ? { answersAfterMs: 60_000 } : {});
+    const first = open();
+    first.wake();
+    await until(
+      () => pacs.held.size === 2,
+      () => pacs.requests,
+    );
+    await first.stop(AbortSignal.timeout(20));
+    expect(world.deliveries.ledger(deliveryOf(world, study.transfer).id).find(entry.asked, 9)).toEqual([
+      0, 1,
+    ]);
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 2 });
+    expect(pacs.posts).toBe(1);
+  });
+
+  it('gives a delivery up after its time, an acute one never', async () => {
+    const routine = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const acute = await queueStudy(world, { to: [mailbox], instances: 1, priority: 'acute' });
+    await pacs.down();
+    open({ retry: { ...quick.retry, giveUpMs: 60 } }).wake();
+    expect(await end(routine)).toMatchObject({ state: 'failed', delivered: 0 });
+    expect(world.transfer(routine.transfer).state).toBe('failed');
+    await pacs.up();
+    expect(await end(acute)).toMatchObject({ state: 'delivered' });
+  });
+
+  it('sends the acute one first', async () => {
+    const routine = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const acute = await queueStudy(world, { to: [mailbox], instances: 1, priority: 'acute' });
+    open({ connections: 1 }).wake();
+    await end(routine);
+    expect(pacs.requests).toEqual([acute.uids, routine.uids]);
+  });
+
+  it('gets on with other deliveries when one of them lost its bytes', async () => {
+    const broken = await queueStudy(world, { to: [mailbox], instances: 2, priority: 'urgent' });
+    const object = world.state.get(keys.instances, [broken.transfer, 0])?.extents[0]?.object;
+    if (object === undefined) throw new Error('no extent');
+    await world.storage.remove(object);
+    const whole = await queueStudy(world, { to: [mailbox] });
+    open({ connections: 1 }).wake();
+    expect(await end(whole)).toMatchObject({ state: 'delivered', delivered: 4 });
+    await until(
+      () => deliveryOf(world, broken.transfer).delivered === 1,
+      () => pacs.requests,
+    );
+  });
+
+  it('that stalls does not hold up the one of another receiver of the same transfer', async () => {
+    const other = await openPacs();
+    await world.mailbox('west.other', { by: 'stow', url: other.url, tokenFile: null });
+    pacs.plan = () => ({ stalls: true });
+    const offers = new Offers({ ...world, pool: new WorkPool(), onOffered: () => undefined });
+    const all = new Lanes({ ...world, offers, lane: quick, stow });
+    try {
+      const study = await queueStudy(world, {
+        to: [mailbox, 'west.other'],
+        instances: 20,
+        bytesPerInstance: 200_000,
+      });
+      await all.start();
+      await until(
+        () => deliveryOf(world, study.transfer, 'west.other').state === 'delivered',
+        () => other.requests,
+      );
+      expect(deliveryOf(world, study.transfer, mailbox)).toMatchObject({ state: 'sending', delivered: 0 });
+      expect(world.transfer(study.transfer).state).toBe('delivering');
+    } finally {
+      await all.stop(AbortSignal.abort());
+      await other.close();
+    }
+  });
+
+  it('writes no BSN into records or log lines', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.plan = (_, request) => (request === 0 ? { status: 400, body: 'BSN 999990019 is unknown here' } : {});
+    open().wake();
+    await end(study);
+    expect([...pacs.held.values()].every((bytes) => bytes.includes('999990019'))).toBe(true);
+    expect(world.recordBytes().includes('999990019')).toBe(false);
+    expect(JSON.stringify(world.lines)).not.toContain('999990019');
+  });
+});

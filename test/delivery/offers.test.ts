@@ -1,0 +1,248 @@
+import { createHash } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Acknowledged, Offers } from '../../src/delivery/offers.ts';
+import { keys } from '../../src/state/keys.ts';
+import { WorkPool } from '../../src/work/pool.ts';
+import { manifestOf, noord, openWorld, type World, zuid } from '../transfer/world.ts';
+import { deliveryOf, type Queued, queueStudy, until } from './sending.ts';
+
+const mailbox = 'noord.main';
+
+describe('offers', () => {
+  const pool = new WorkPool({ workers: 1 });
+  let world: World;
+  let offers: Offers;
+  let rung: string[];
+
+  beforeAll(() => pool.start());
+  afterAll(() => pool.stop(AbortSignal.timeout(2000)));
+  beforeEach(async () => {
+    world = await openWorld();
+    rung = [];
+    offers = new Offers({ ...world, pool, onOffered: (one) => rung.push(one) });
+  });
+  afterEach(async () => {
+    await offers.stop();
+    await world.close();
+  });
+
+  const offer = async (options: object = {}): Promise<Queued & { id: string }> => {
+    const study = await queueStudy(world, { to: [mailbox], ...options });
+    const { id } = deliveryOf(world, study.transfer);
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, study.transfer).offered,
+      () => world.lines,
+    );
+    return { ...study, id };
+  };
+  const content = async (id: string, start?: number, end?: number): Promise<Buffer> => {
+    const { delivery, digests } = offers.digests(noord, id);
+    const composition = offers.content(delivery, digests);
+    const chunks: Buffer[] = [];
+    for await (const chunk of composition.read(world.storage, start ?? 0, end ?? composition.total)) {
+      chunks.push(Buffer.from(chunk));
+    }
+    return Buffer.concat(chunks);
+  };
+  /** What an honest receiver says after it has fetched everything. */
+  const honest = async ({ id, uids }: Queued & { id: string }): Promise<Acknowledged[]> => {
+    const bytes = await content(id);
+    const { delivery, digests } = offers.digests(noord, id);
+    const composition = offers.content(delivery, digests);
+    return uids.map((sopInstanceUid, number) => {
+      const at = composition.offsetOf(number);
+      const own = bytes.subarray(at, at + digests.bytesOf(number));
+      const sha256 = createHash('sha256').update(own).digest('hex');
+      return { sopInstanceUid, sha256, status: 'stored' };
+    });
+  };
+
+  it('are in the inbox only when the digests of what will be sent are known', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    const { id } = deliveryOf(world, study.transfer);
+    expect(offers.inbox(mailbox, undefined, 10)).toEqual([]);
+    expect(() => offers.digests(noord, id)).toThrow('not offered');
+    offers.wake(mailbox);
+    await until(
+      () => rung.length > 0,
+      () => world.lines,
+    );
+    expect(rung).toEqual([mailbox]);
+    expect(offers.inbox(mailbox, undefined, 10).map((one) => one.id)).toEqual([id]);
+  });
+
+  it('hold the very bytes that their digests say, and are tagged', async () => {
+    const study = await offer({ instances: 5 });
+    const { digests } = offers.digests(noord, study.id);
+    for (const [number, { sha256 }] of (await honest(study)).entries()) {
+      expect(digests.get(number).sha256).toBe(sha256);
+    }
+    const whole = await content(study.id);
+    expect(whole.includes('NLMINBIZA')).toBe(true);
+    expect(await content(study.id, 100, 5_000)).toEqual(whole.subarray(100, 5_000));
+  });
+
+  it('are confirmed when the receiver has said of every instance what it holds', async () => {
+    const study = await offer();
+    const said = await honest(study);
+    expect(await offers.acknowledge(noord, study.id, said)).toMatchObject({
+      state: 'confirmed',
+      delivered: 4,
+    });
+    expect(world.transfer(study.transfer).state).toBe('delivered');
+    expect(offers.inbox(mailbox, undefined, 10)).toEqual([]);
+    expect(await offers.acknowledge(noord, study.id, said)).toMatchObject({
+      state: 'confirmed',
+      delivered: 4,
+    });
+  });
+
+  it('can be acknowledged in pieces, in any order, and each twice', async () => {
+    const study = await offer();
+    const [first, second, ...rest] = await honest(study);
+    if (first === undefined || second === undefined) throw new Error('no items');
+    for (const said of [[second], [second, first], [first]]) {
+      expect((await offers.acknowledge(noord, study.id, said)).state).toBe('queued');
+    }
+    expect(deliveryOf(world, study.transfer).delivered).toBe(2);
+    expect(await offers.acknowledge(noord, study.id, rest)).toMatchObject({
+      state: 'confirmed',
+      delivered: 4,
+    });
+  });
+
+  it('take no word for an instance with another digest, nor for the rest of that list', async () => {
+    const study = await offer();
+    const said = await honest(study);
+    const wrong = said.map((one, at) => (at === 3 ? { ...one, sha256: '0'.repeat(64) } : one));
+    const sayings = [
+      wrong,
+      [{ ...said[0], sopInstanceUid: '1.2.3', sha256: '0'.repeat(64), status: 'stored' as const }],
+    ];
+    for (const saying of sayings) {
+      await expect(offers.acknowledge(noord, study.id, saying)).rejects.toMatchObject({
+        code: 'SLUIS_DELIVERY_ACKNOWLEDGEMENT_INVALID',
+      });
+    }
+    expect(deliveryOf(world, study.transfer)).toMatchObject({ state: 'queued', delivered: 0 });
+  });
+
+  it('take the digest in capital letters too', async () => {
+    const study = await offer({ instances: 1 });
+    const said = (await honest(study)).map((one) => ({ ...one, sha256: one.sha256.toUpperCase() }));
+    expect(await offers.acknowledge(noord, study.id, said)).toMatchObject({ state: 'confirmed' });
+  });
+
+  it.each([
+    [1, 'partial', 3],
+    [4, 'failed', 0],
+  ])(
+    'with %i refused are %s, until the receiver stores them after all',
+    async (refused, state, delivered) => {
+      const study = await offer();
+      const said = await honest(study);
+      const some = said.map((one, at) => (at < refused ? { ...one, status: 'refused' as const } : one));
+      expect(await offers.acknowledge(noord, study.id, some)).toMatchObject({ state, delivered });
+      expect(world.transfer(study.transfer).state).toBe('failed');
+      expect(await offers.acknowledge(noord, study.id, said)).toMatchObject({
+        state: 'confirmed',
+        delivered: 4,
+      });
+      expect(world.transfer(study.transfer).state).toBe('delivered');
+    },
+  );
+
+  it('end also where an acute study has one UID twice', async () => {
+    const study = await queueStudy(world, { to: ['noord.mri'], instances: 2 });
+    const found = await Promise.all(study.instances.map((bytes) => world.find(bytes)));
+    const [first] = study.instances;
+    if (first === undefined) throw new Error('no instance');
+    const changed = Uint8Array.from(first);
+    changed[changed.byteLength - 1] = 77;
+    const twin = await world.find(changed);
+    const { id: transfer } = await world.open({ priority: 'acute', to: [mailbox] });
+    await world.transfers.seal(zuid, transfer, manifestOf(found));
+    await world.arrive(transfer, [...found, twin]);
+    expect(await world.checking.settle(transfer)).toMatchObject({ state: 'ready', instances: 3 });
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, transfer).offered,
+      () => world.lines,
+    );
+    const { id } = deliveryOf(world, transfer);
+    const uids = [...study.uids, twin.instance.sopInstanceUid];
+    const said = await honest({ ...study, uids, transfer, id });
+    expect(await offers.acknowledge(noord, id, said)).toMatchObject({ state: 'confirmed', delivered: 3 });
+  });
+
+  it('are of nobody else’s concern', async () => {
+    const study = await offer();
+    const said = await honest(study);
+    expect(() => offers.digests(zuid, study.id)).toThrow('no delivery to a mailbox of yours');
+    await expect(offers.acknowledge(zuid, study.id, said)).rejects.toMatchObject({
+      code: 'SLUIS_DELIVERY_UNKNOWN',
+    });
+    expect(() => offers.digests(noord, 'nothing')).toThrow('no delivery to a mailbox of yours');
+  });
+
+  it('are listed the most urgent first, in pages that go on where a delivery ended meanwhile', async () => {
+    const ids: string[] = [];
+    for (const priority of ['bulk', 'routine', 'acute', 'urgent', 'routine']) {
+      ids.push((await offer({ priority, instances: 1 })).id);
+    }
+    const [bulk, routine, acute, urgent, second] = ids;
+    const page = (cursor: string | undefined, limit: number) =>
+      offers.inbox(mailbox, cursor, limit).map(({ id }) => id);
+    expect(page(undefined, 10)).toEqual([acute, urgent, routine, second, bulk]);
+    expect(page(undefined, 2)).toEqual([acute, urgent]);
+    const ledgerOf = (id = '') => world.deliveries.change(id, (now) => ({ ...now, state: 'confirmed' }));
+    await ledgerOf(urgent);
+    expect(page(urgent, 10)).toEqual([routine, second, bulk]);
+    expect(page('nothing', 10)).toEqual([]);
+    expect(offers.inbox('noord.mri', urgent, 10)).toEqual([]);
+  });
+
+  it('name delivery and recipe in their ETag, and are the same after a restart', async () => {
+    const one = await offer();
+    const two = await offer();
+    const tagOf = (from: Offers, id: string) => from.etag(from.digests(noord, id).delivery);
+    expect(tagOf(offers, one.id)).toMatch(/^"[^"]+"$/);
+    expect(tagOf(offers, one.id)).not.toBe(tagOf(offers, two.id));
+    const before = await content(one.id);
+    const old = offers;
+    offers = new Offers({ ...world, pool, onOffered: () => undefined });
+    expect(tagOf(offers, one.id)).toBe(tagOf(old, one.id));
+    expect(await content(one.id)).toEqual(before);
+    await old.stop();
+  });
+
+  it('prepare a mailbox’s few deliveries in turn with another’s many', async () => {
+    for (let many = 0; many < 12; many++) await queueStudy(world, { to: [mailbox], instances: 1 });
+    await queueStudy(world, { to: ['noord.mri'], instances: 1 });
+    offers.wake(mailbox);
+    offers.wake('noord.mri');
+    await until(
+      () => rung.length === 13,
+      () => rung,
+    );
+    expect(rung.indexOf('noord.mri')).toBeLessThan(8);
+  });
+
+  it('do not keep others waiting when the bytes of one are lost', async () => {
+    const broken = await queueStudy(world, { to: [mailbox], instances: 1, priority: 'urgent' });
+    const object = world.state.get(keys.instances, [broken.transfer, 0])?.extents[0]?.object;
+    if (object === undefined) throw new Error('no extent');
+    await world.storage.remove(object);
+    const whole = await offer();
+    expect(offers.inbox(mailbox, undefined, 10).map(({ id }) => id)).toEqual([whole.id]);
+    await until(
+      () => world.lines.some(({ event }) => event === 'delivery.offer-failed'),
+      () => world.lines,
+    );
+    // What rests is not tried again because something else was offered.
+    await offer();
+    await offer();
+    expect(world.lines.filter(({ event }) => event === 'delivery.offer-failed')).toHaveLength(1);
+  });
+});

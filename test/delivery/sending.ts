@@ -1,0 +1,90 @@
+import { Lane, type LaneSettings } from '../../src/delivery/lane.ts';
+import { StowReceiver, type StowSettings } from '../../src/delivery/transports/stow.ts';
+import { keys } from '../../src/state/keys.ts';
+import type { DeliveryRecord, Priority } from '../../src/state/records.ts';
+import { generateStudy } from '../support/study/study.ts';
+import { manifestOf, type World, zuid } from '../transfer/world.ts';
+import type { Pacs } from './pacs.ts';
+
+export const quick: LaneSettings = {
+  connections: 2,
+  batchBytes: 1_000_000,
+  batchInstances: 10,
+  retry: { firstMs: 10, maxMs: 40, acuteMaxMs: 20, giveUpMs: 60_000 },
+};
+
+export const stow: StowSettings = {
+  connections: 2,
+  connectMs: 1_000,
+  idleWriteMs: 5_000,
+  answerMs: 5_000,
+  answerMsPer10MiB: 100,
+};
+
+let seed = 1_000;
+
+export interface Queued {
+  readonly transfer: string;
+  /** In the order of the transfer. */
+  readonly uids: readonly string[];
+  /** As they were uploaded. */
+  readonly instances: readonly Uint8Array[];
+}
+
+/** A complete transfer of a new study, ready for its mailboxes. */
+export async function queueStudy(
+  world: World,
+  {
+    to,
+    instances = 4,
+    bytesPerInstance = 2048,
+    priority = 'routine',
+  }: { to: readonly string[]; instances?: number; bytesPerInstance?: number; priority?: Priority },
+): Promise<Queued> {
+  const study = [
+    ...generateStudy({ modality: 'CT', instances, bytesPerInstance, seed: seed++, bsnIn: 'patient-id' }),
+  ];
+  const found = await Promise.all(study.map(({ bytes }) => world.find(bytes)));
+  const { id } = await world.open({ to, priority, bsn: '999990019' });
+  await world.transfers.seal(zuid, id, manifestOf(found));
+  await world.arrive(id, found);
+  const settled = await world.checking.settle(id);
+  if (settled?.state !== 'ready')
+    throw new Error(`the transfer is ${settled?.state}: ${settled?.reasons.join()}`);
+  return {
+    transfer: id,
+    uids: study.map(({ sopInstanceUid }) => sopInstanceUid),
+    instances: study.map(({ bytes }) => bytes),
+  };
+}
+
+export function deliveryOf(world: World, transfer: string, mailbox?: string): DeliveryRecord {
+  for (const { key, value } of world.state.list(keys.deliveriesOf, { prefix: [transfer] })) {
+    const delivery = world.state.get(keys.deliveries, key[1]);
+    if (delivery !== undefined && (mailbox === undefined || value === mailbox)) return delivery;
+  }
+  throw new Error('no such delivery');
+}
+
+/** A lane to the server, which the test stops. */
+export function laneTo(
+  world: World,
+  mailbox: string,
+  pacs: Pick<Pacs, 'url'>,
+  change: Partial<LaneSettings> = {},
+  changeStow: Partial<StowSettings> = {},
+): Lane {
+  const { deliveries, tagging, storage, log } = world;
+  const receiving = { by: 'stow', url: pacs.url, tokenFile: null } as const;
+  const receiver = new StowReceiver(receiving, storage, { ...stow, ...changeStow });
+  return new Lane({ mailbox, deliveries, tagging, receiver, settings: { ...quick, ...change }, log });
+}
+
+/** Waits for what the test says comes about. */
+export async function until(holds: () => boolean, what: () => unknown): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error(`did not come about: ${JSON.stringify(what())}`);
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+}

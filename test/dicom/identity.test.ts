@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { type BsnFinding, decideBsn, identify } from '../../src/dicom/identity.ts';
+import { type Built, bsnItem, ct, ENCODINGS, part10 } from './builder.ts';
+import { ANNA, BERT, scanWhole } from './support.ts';
+
+function identityOf(more: readonly Built[], encoding: (typeof ENCODINGS)[number] = 'explicit-le') {
+  const bytes = part10(ct(more), encoding);
+  return identify(bytes, scanWhole(bytes));
+}
+
+const patientId = (value: string): Built => ({ tag: 0x00100020, vr: 'LO', value });
+const issuer = (value: string): Built => ({ tag: 0x00100021, vr: 'LO', value });
+const retired = (value: string): Built => ({ tag: 0x00101000, vr: 'LO', value });
+
+describe.each(ENCODINGS)('an identity in %s', (encoding) => {
+  it('holds the values of the top level, and empty strings for what is absent', () => {
+    expect(identityOf([], encoding)).toEqual({
+      patientId: '02025066011',
+      issuerOfPatientId: '',
+      patientName: 'Jansen^Anna',
+      patientBirthDate: '19700101',
+      patientSex: 'F',
+      accessionNumber: 'A1',
+      bsn: [],
+      bsnInvalid: false,
+      nestedIdentity: false,
+      charset: 'ISO_IR 100',
+    });
+  });
+
+  it('is not taken from a private history of corrected identities, which is reported', () => {
+    const person: Built[] = [
+      { tag: 0x00100010, vr: 'PN', value: 'Pietersen^Bert' },
+      patientId('77'),
+      retired(BERT),
+    ];
+    for (const shape of [{}, { open: true }, { open: true, openItems: true }]) {
+      for (const vr of ['SQ', 'UN']) {
+        const history: Built = { tag: 0x55331005, vr, items: [[], person], ...shape };
+        const creator: Built = { tag: 0x55330010, vr: 'LO', value: 'Visus Change' };
+        const identity = identityOf([retired(ANNA), creator, history], encoding);
+        expect(identity.nestedIdentity).toBe(true);
+        expect(identity.patientName).toBe('Jansen^Anna');
+        expect(decideBsn(identity.bsn)).toEqual({ bsn: ANNA });
+      }
+    }
+  });
+
+  it('is not doubted because a sequence names the same person', () => {
+    const same: Built[] = [
+      { tag: 0x00100010, vr: 'PN', value: 'JANSEN^ANNA^^' },
+      patientId('02025066011'),
+      retired(`${ANNA}\\02025066011`),
+    ];
+    const identity = identityOf([retired(ANNA), { tag: 0x00081120, vr: 'SQ', items: [same] }], encoding);
+    expect(identity.nestedIdentity).toBe(false);
+  });
+});
+
+describe('a BSN finding', () => {
+  const none: readonly BsnFinding[] = [];
+
+  it.each([
+    ['a local number with the right sum is a hint', [patientId(ANNA)], 'hint', '0010,0020'],
+    ['the issuer NLMINBIZA says so', [patientId(ANNA), issuer('NLMINBIZA')], 'issuer', '0010,0020'],
+    ['the OID says so', [patientId(ANNA), issuer('2.16.840.1.113883.2.4.6.3')], 'issuer', '0010,0020'],
+    [
+      'a triplet says so',
+      [patientId(ANNA), issuer('NLMINBIZA&2.16.840.1.113883.2.4.6.3&ISO')],
+      'issuer',
+      '0010,0020',
+    ],
+    [
+      'the qualifiers say so',
+      [
+        patientId(ANNA),
+        {
+          tag: 0x00100024,
+          vr: 'SQ',
+          items: [[{ tag: 0x00400032, vr: 'UT', value: '2.16.840.1.113883.2.4.6.3' }]],
+        },
+      ],
+      'issuer',
+      '0010,0020',
+    ],
+    ['alone in the retired place', [retired(`${ANNA} `)], 'agreed-place', '0010,1000'],
+    ['beside others in the retired place', [retired(`${ANNA}\\77`)], 'hint', '0010,1000'],
+    [
+      'an item without issuer',
+      [{ tag: 0x00101002, vr: 'SQ', items: [[patientId(ANNA)]] }],
+      'hint',
+      '0010,1002',
+    ],
+    ['an item that says so', [{ tag: 0x00101002, vr: 'SQ', items: [bsnItem(ANNA)] }], 'issuer', '0010,1002'],
+  ] as const)('%s', (_, more, confidence, source) => {
+    const { bsn } = identityOf(more as readonly Built[]);
+    expect(bsn).toEqual([{ value: ANNA, source, confidence }]);
+    expect(decideBsn(bsn)).toEqual(confidence === 'hint' ? undefined : { bsn: ANNA });
+  });
+
+  it('has its leading zero even where a system dropped it', () => {
+    expect(identityOf([retired('21622401')]).bsn).toEqual([
+      { value: '021622401', source: '0010,1000', confidence: 'agreed-place' },
+    ]);
+  });
+
+  it('is a conflict when two places claim two numbers, and hints take no part in it', () => {
+    const item: Built = { tag: 0x00101002, vr: 'SQ', items: [bsnItem(BERT)] };
+    expect(decideBsn(identityOf([retired(ANNA), item]).bsn)).toEqual({ conflict: true });
+    expect(decideBsn(identityOf([patientId(ANNA), item]).bsn)).toEqual({ bsn: BERT });
+    expect(decideBsn(none)).toBeUndefined();
+  });
+
+  it('is reported as invalid when the issuer says BSN and the number is none', () => {
+    expect(identityOf([patientId('999940003'), issuer('NLMINBIZA')])).toMatchObject({
+      bsn: [],
+      bsnInvalid: true,
+    });
+    expect(identityOf([patientId('999940003')])).toMatchObject({ bsn: [], bsnInvalid: false });
+  });
+});
+
+describe('text', () => {
+  const name = (charset: string, bytes: Uint8Array | string): string =>
+    identityOf([
+      { tag: 0x00080005, vr: 'CS', value: charset },
+      { tag: 0x00100010, vr: 'PN', value: bytes },
+    ]).patientName;
+
+  it.each([
+    ['', 'M\xfcller', 'Müller'],
+    ['ISO_IR 100', 'Buc^J\xe9r\xf4me', 'Buc^Jérôme'],
+    ['ISO_IR 192', Buffer.from('Wang^小東'), 'Wang^小東'],
+    ['ISO_IR 144', '\xbb\xee\xda', 'Люк'],
+    ['ISO_IR 13', '\xd4\xcf\xc0\xde', 'ﾔﾏﾀﾞ'],
+    ['\\ISO 2022 IR 87', 'Yamada=\x1b$B;3ED\x1b(B^A', 'Yamada=山田^A'],
+    ['\\ISO 2022 IR 149', 'Hong=\x1b$)C\xfb\xf3', 'Hong=洪'],
+    ['GB18030', '\xcd\xf5', '王'],
+    ['ISO 2022 IR 6\\ISO 2022 IR 126', 'A\x1b-F\xc4', 'AΔ'],
+    ['NO SUCH SET', 'abc', 'abc'],
+    ['ISO_IR 192', 'a\xff\x1bb', 'a\ufffd\x1bb'],
+  ])('in %j is shown as it was meant', (charset, bytes, text) => {
+    expect(name(charset, bytes)).toBe(text);
+  });
+
+  it('is left out when it is longer than a name can be', () => {
+    const identity = identityOf([{ tag: 0x00100010, vr: 'PN', value: 'x'.repeat(5000) }]);
+    expect(identity).toMatchObject({ patientName: '', patientId: '02025066011' });
+  });
+});

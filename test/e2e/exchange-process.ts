@@ -1,0 +1,119 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts } from '../support/ports.ts';
+import { type Program, startProgram } from '../support/processes.ts';
+
+/** A mailbox of the network under test; it belongs to an organization of the same name. */
+export interface TestMailbox {
+  readonly id: string;
+  readonly receiving: { readonly by: 'pull' } | { readonly by: 'stow'; readonly url: string };
+  readonly dialect: 'nl-2010' | 'none';
+}
+
+/**
+ * The built program, run as a hospital would: a configuration file, keys made by `sluis keys create`,
+ * `sluis serve`. It can be killed and started again on the same ports and data.
+ */
+export class ExchangeProcess {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
+  #program: Program | undefined;
+  #peakMemoryBytes = 0;
+
+  private constructor(
+    folder: string,
+    ports: readonly [number, number],
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.#folder = folder;
+    [this.port, this.opsPort] = ports;
+    this.#env = env;
+  }
+
+  /** Writes the configuration below `folder`, starts the exchange, and makes a key for each organization. */
+  static async start(
+    folder: string,
+    mailboxes: readonly TestMailbox[],
+    settings: Readonly<Record<string, unknown>> = {},
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ExchangeProcess> {
+    const [port = 0, opsPort = 0] = await freePorts(2);
+    const organizations = mailboxes.map((mailbox) => ({
+      id: mailbox.id,
+      name: `Ziekenhuis ${mailbox.id}`,
+      place: 'Teststad',
+      mailboxes: [{ ...mailbox, name: `Radiologie ${mailbox.id}` }],
+    }));
+    const config = { version: 1, ...settings, addressBook: { organizations } };
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    const exchange = new ExchangeProcess(folder, [port, opsPort], env);
+    await exchange.startAgain();
+    for (const { id } of mailboxes) {
+      const options = ['--organization', id, '--name', 'test', '--data', exchange.dataFolder];
+      const key = await startProgram(['keys', 'create', ...options, '--config', join(folder, 'config.json')]);
+      await key.exited;
+      writeFileSync(exchange.tokenFile(id), key.stdout.join('\n'), { mode: 0o600 });
+    }
+    return exchange;
+  }
+
+  get server(): string {
+    return `http://127.0.0.1:${this.port.toString()}`;
+  }
+
+  /** Of the run that goes on. Throws when none does. */
+  get pid(): number {
+    if (this.#program === undefined) throw new Error('the exchange does not run');
+    return this.#program.pid;
+  }
+
+  get dataFolder(): string {
+    return join(this.#folder, 'data');
+  }
+
+  /** The highest RssAnon + RssShmem of all its runs. */
+  get peakMemoryBytes(): number {
+    return Math.max(this.#peakMemoryBytes, this.#program?.peakMemoryBytes ?? 0);
+  }
+
+  get log(): readonly string[] {
+    return this.#program?.stderr ?? [];
+  }
+
+  tokenFile(organization: string): string {
+    return join(this.#folder, `${organization}.token`);
+  }
+
+  async startAgain(): Promise<void> {
+    this.#program = await startProgram(
+      [
+        'serve',
+        ...['--port', this.port.toString(), '--ops-port', this.opsPort.toString()],
+        ...['--data', this.dataFolder, '--config', join(this.#folder, 'config.json')],
+      ],
+      { env: this.#env },
+    );
+    await this.#program.waitFor(/^Sluis .* serves /);
+  }
+
+  /** kill -9: nothing is flushed, nothing is said. */
+  async kill(): Promise<void> {
+    this.#peakMemoryBytes = this.peakMemoryBytes;
+    this.#program?.kill('SIGKILL');
+    await this.#program?.exited;
+  }
+
+  async stop(): Promise<void> {
+    this.#peakMemoryBytes = this.peakMemoryBytes;
+    await this.#program?.stop();
+  }
+
+  /** An API call by an organization. */
+  async get(organization: string, path: string): Promise<{ status: number; body: unknown }> {
+    const token = readFileSync(this.tokenFile(organization), 'utf8').trim();
+    const response = await fetch(`${this.server}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    return { status: response.status, body: await response.json() };
+  }
+}

@@ -1,0 +1,5 @@
+import { exchangeContract } from './exchange.contract.ts';
+import { wireContract } from './wire.contract.ts';
+
+exchangeContract('node-http');
+wireContract('node-http');

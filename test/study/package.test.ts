@@ -1,0 +1,315 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { beginWalk, isPackageWalk, nextParts } from '../../src/study/package.ts';
+import {
+  digestOf,
+  fuzz,
+  headersWithLength,
+  readsOf,
+  type TestPart,
+  walkThrough,
+  writePackage,
+} from './support.ts';
+
+const MULTIPART = 'multipart/related; type="application/dicom"; boundary=B';
+const bytes = (length: number, fill = 7): Uint8Array => new Uint8Array(length).fill(fill);
+const part = (length: number, fill?: number): TestPart => ({ data: bytes(length, fill) });
+/** Digests compare and fail faster than bytes. */
+const contents = (whole: Uint8Array, parts: readonly { start: number; bytes: number }[]): string[] =>
+  parts.map(({ start, bytes: size }) => digestOf(whole.subarray(start, start + size)));
+
+describe('the walk over a package', () => {
+  it('jumps over parts that say their length, and reads next to nothing of them', async () => {
+    const parts = [part(300_000, 1), part(0), part(500_000, 2)];
+    const whole = writePackage({ parts });
+    const { parts: found, last, reads } = await walkThrough(whole, MULTIPART);
+    expect(last.state).toBe('done');
+    expect(contents(whole, found)).toEqual(parts.map(({ data }) => digestOf(data)));
+    expect(reads.bytes).toBeLessThan(10_000);
+  });
+
+  it('searches the end of parts that do not, also behind what looks like a delimiter', async () => {
+    const data = Buffer.concat([bytes(200_000), Buffer.from('\r\n--BB\r\n--B-\r\n--B x\r\n'), bytes(70_000)]);
+    const headers = ['Content-Type: application/dicom'];
+    const whole = writePackage({
+      parts: [
+        { data, headers },
+        { data: bytes(0), headers },
+      ],
+    });
+    const { parts, last } = await walkThrough(whole, MULTIPART);
+    expect(last.state).toBe('done');
+    expect(contents(whole, parts)).toEqual([data, bytes(0)].map(digestOf));
+  });
+
+  it.each([
+    ['a quoted boundary', 'a b?', 'Multipart/Related;TYPE=application/dicom ; Boundary="a b?"'],
+    [
+      'an unquoted boundary with signs',
+      "x'(y)+=/",
+      `multipart/related; boundary=x'(y)+=/; type="application/dicom"`,
+    ],
+    ['escapes in the boundary', 'B', 'multipart/related; boundary="\\B"'],
+    ['no boundary', 'any', 'multipart/related; type="application/dicom"'],
+    ['no filetype', 'any', null],
+    ['a filetype that says nothing', 'any', 'application/octet-stream'],
+    ['a filetype that is none', 'any', 'dcm'],
+  ])('knows a package that is declared with %s', async (_, boundary, filetype) => {
+    const whole = writePackage({ boundary, parts: [part(300), part(400)] });
+    const { parts, last } = await walkThrough(whole, filetype);
+    expect([last.state, parts.map((found) => found.bytes)]).toEqual(['done', [300, 400]]);
+  });
+
+  it.each([
+    ['preamble', { preamble: 'This is a package.\r\n--C\r\n--Bx\r\n' }],
+    ['empty line before the first delimiter', { preamble: '\r\n' }],
+    ['epilogue', { epilogue: '\r\n--B\r\nnot a part' }],
+  ])('passes over an %s', async (_, extra) => {
+    const { parts, last } = await walkThrough(writePackage({ parts: [part(10)], ...extra }), MULTIPART);
+    expect([last.state, parts.length]).toEqual(['done', 1]);
+  });
+
+  it('answers with the type of each part, so that reports can travel with images', async () => {
+    const data = bytes(5);
+    const types = [
+      'application/pdf',
+      'text/xml; charset=utf-8',
+      'Text/Plain',
+      'application/dicom; transfer-syntax=*',
+    ];
+    const parts = [
+      ...types.map((type) => ({ data, headers: [`content-type:${type}`] })),
+      { data, headers: [] },
+    ];
+    const { parts: found } = await walkThrough(writePackage({ parts }), MULTIPART);
+    const expected = ['application/pdf', 'text/xml', 'text/plain', 'application/dicom', 'application/dicom'];
+    expect(found.map(({ contentType }) => contentType)).toEqual(expected);
+  });
+
+  it('shows the part whose data is on its way, before it is whole', async () => {
+    const whole = writePackage({ parts: [part(1000), part(2000)] });
+    const { walk, parts } = await nextParts(beginWalk(MULTIPART), readsOf(whole).read, 1500, null);
+    expect(parts.map((found) => found.bytes)).toEqual([1000]);
+    expect(walk.open).toMatchObject({ bytes: 2000, contentType: 'application/dicom' });
+    expect(whole.subarray(walk.open?.start, (walk.open?.start ?? 0) + 2000)).toEqual(
+      Buffer.from(bytes(2000)),
+    );
+  });
+
+  it('gives a package of many parts in steps that end', async () => {
+    const whole = writePackage({ parts: Array.from({ length: 2500 }, () => part(1)) });
+    const first = await nextParts(
+      beginWalk(MULTIPART),
+      readsOf(whole).read,
+      whole.byteLength,
+      whole.byteLength,
+    );
+    expect([first.state, first.parts.length]).toEqual(['more', 1024]);
+    expect((await walkThrough(whole, MULTIPART)).parts).toHaveLength(2500);
+  });
+
+  it('rejects with what the storage rejects, and can be asked again', async () => {
+    const failing = (): Promise<Uint8Array> => Promise.reject(new Error('the disk is gone'));
+    await expect(nextParts(beginWalk(MULTIPART), failing, 10, 10)).rejects.toThrow('the disk is gone');
+  });
+
+  it('knows its own records from others', () => {
+    expect([beginWalk(null), null, {}, 'x'].map(isPackageWalk)).toEqual([true, false, false, false]);
+  });
+});
+
+describe('a package that is wrong', () => {
+  const one = (headers: readonly string[]): Uint8Array =>
+    writePackage({ parts: [{ data: bytes(9), headers }] });
+  const whole = writePackage({ parts: [part(100), part(100)] });
+  it.each([
+    ['a length that is too short', one(['Content-Length: 8']), 'MALFORMED', 34],
+    ['the same header twice', one(['Content-Length: 9', 'content-length: 9']), 'MALFORMED', 5],
+    ['a negative length', one(['Content-Length: -1']), 'MALFORMED', 5],
+    ['a length in hexadecimal', one(['Content-Length: 0x9']), 'MALFORMED', 5],
+    ['a length above 16 GiB', one(['Content-Length: 17179869185']), 'TOO_LARGE', 5],
+    ['a line that is no header', one(['Content-Length 9']), 'MALFORMED', 5],
+    ['a bare line feed in a header', one(['X: a\nContent-Length: 9']), 'MALFORMED', 5],
+    ['a zero in a header', one(['X: a\0b']), 'MALFORMED', 5],
+    ['a type that is none', one(['Content-Type: dicom']), 'MALFORMED', 5],
+    ['a transfer encoding', one(['Content-Transfer-Encoding: base64']), 'UNSUPPORTED', 5],
+    ['endless headers', one(Array.from({ length: 900 }, () => 'X-Y: abcdef')), 'TOO_LARGE', 5],
+    ['no part', Buffer.from('--B--\r\n'), 'EMPTY', 0],
+    ['nothing', new Uint8Array(0), 'TRUNCATED', 0],
+    ['another boundary', writePackage({ boundary: 'C', parts: [part(70_000)] }), 'MALFORMED', 0],
+    ['no closing delimiter', whole.subarray(0, whole.byteLength - 2), 'TRUNCATED', whole.byteLength - 2],
+    ['half a part', whole.subarray(0, 250), 'TRUNCATED', 250],
+    ['half its headers', whole.subarray(0, 20), 'TRUNCATED', 20],
+  ])('is broken by %s, and says where', async (_, upload, code, offset) => {
+    const { last } = await walkThrough(upload, MULTIPART);
+    expect(last.state).toBe('broken');
+    expect(last.fault).toMatchObject({ code, offset });
+    expect(last.walk.fault).toEqual(last.fault);
+  });
+
+  it('is still broken when it is asked again', async () => {
+    const { last } = await walkThrough(whole.subarray(0, 20), MULTIPART);
+    const again = await nextParts(last.walk, readsOf(whole).read, whole.byteLength, whole.byteLength);
+    expect(again).toMatchObject({ state: 'broken', fault: { code: 'TRUNCATED' }, parts: [] });
+  });
+
+  it('is known to be too short as soon as a part cannot fit, not when the last byte is in', async () => {
+    const step = await nextParts(beginWalk(MULTIPART), readsOf(whole).read, 70, 90);
+    expect(step.fault).toMatchObject({ code: 'TRUNCATED', offset: 90 });
+  });
+
+  it('keeps the parts that came whole before the fault', async () => {
+    const { parts } = await walkThrough(whole.subarray(0, whole.byteLength - 20), MULTIPART);
+    expect(parts).toHaveLength(1);
+  });
+
+  it('never shows a byte of itself in its reason', async () => {
+    const { last } = await walkThrough(one(['JANSEN^PIET 999990019']), MULTIPART);
+    expect(JSON.stringify(last)).not.toMatch(/JANSEN|99999/);
+  });
+});
+
+describe('the format of an upload', () => {
+  const preamble = Buffer.concat([Buffer.alloc(128), Buffer.from('DICM'), Buffer.alloc(200, 1)]);
+  it.each([
+    ['application/dicom', Buffer.from('whatever it is')],
+    [null, preamble],
+    ['application/octet-stream', preamble],
+    [null, Buffer.from([8, 0, 5, 0, 67, 83, 0, 0])],
+    [null, Buffer.from([0, 8, 0, 5, 67, 83, 0, 0])],
+    [null, Buffer.from([2, 0, 0, 0, 85, 76, 4, 0])],
+  ])('is one instance when declared as %s or by its first bytes (%#)', async (filetype, upload) => {
+    const { parts, last } = await walkThrough(upload, filetype, [1, 5]);
+    expect(last.state).toBe('done');
+    expect(parts).toEqual([{ start: 0, bytes: upload.byteLength, contentType: 'application/dicom' }]);
+  });
+
+  it('shows an instance that is on its way, of known and unknown length', async () => {
+    const { read } = readsOf(preamble);
+    const unknown = await nextParts(beginWalk(null), read, 300, null);
+    expect([unknown.state, unknown.walk.open]).toMatchObject(['more', { start: 0, bytes: null }]);
+    const known = await nextParts(unknown.walk, read, 300, preamble.byteLength);
+    expect([known.state, known.walk.open]).toMatchObject(['more', { start: 0, bytes: preamble.byteLength }]);
+  });
+
+  it.each([
+    [null, '%PDF-1.7', 'PDF'],
+    [null, 'PK\x03\x04rest', 'ZIP'],
+    [null, '<?xml version="1.0"?>', 'XML'],
+    [null, '\xef\xbb\xbf<ClinicalDocument/>', 'XML'],
+    [null, 'Geachte collega,', 'text'],
+    ['application/pdf', 'x', 'PDF'],
+    ['application/zip', 'x', 'ZIP'],
+    ['text/xml; charset=utf-8', 'x', 'XML'],
+    ['text/plain', 'x', 'text'],
+    ['multipart/form-data; boundary=B', '--B\r\n', 'multipart/related'],
+    ['multipart/related; type="application/dicom+json"; boundary=B', '--B\r\n', 'multipart/related'],
+    [null, '\x7fELF\x02\x01', 'neither'],
+  ])('is refused with its name: declared as %s, beginning with %j', async (filetype, text, name) => {
+    const { last } = await walkThrough(Buffer.from(text, 'latin1'), filetype);
+    expect(last).toMatchObject({ state: 'broken', fault: { code: 'UNSUPPORTED', offset: 0 } });
+    expect(last.fault?.reason).toContain(name);
+  });
+
+  it('is refused when there is nothing', async () => {
+    for (const filetype of [null, 'application/dicom']) {
+      expect((await walkThrough(new Uint8Array(0), filetype)).last.fault?.code).toBe('EMPTY');
+    }
+  });
+
+  it('is refused for a boundary above 70 characters or with signs that none may have', async () => {
+    for (const boundary of ['x'.repeat(71), 'a<b', 'ends ']) {
+      const { last } = await walkThrough(Buffer.from('--'), `multipart/related; boundary="${boundary}"`);
+      expect(last.fault?.code).toBe('MALFORMED');
+    }
+  });
+});
+
+/** Data in which delimiters are likely to begin. */
+const data = fc
+  .array(fc.oneof(fc.constantFrom('\r\n--B', '\r\n', '--B--', '-', '\r'), fc.string({ maxLength: 20 })), {
+    maxLength: 8,
+  })
+  .map((pieces) => Buffer.from(pieces.join('')));
+const anyPart = fc.record({ data, length: fc.boolean() });
+const written = fc
+  .record({
+    parts: fc.array(anyPart, { minLength: 1, maxLength: 6 }),
+    preamble: fc.constantFrom('', 'hello'),
+  })
+  .map(({ parts, preamble }) =>
+    writePackage({
+      preamble,
+      parts: parts.map(({ data: content, length }) => ({
+        data: content,
+        headers: length ? headersWithLength(content) : ['Content-Type: application/dicom'],
+      })),
+    }),
+  );
+const checkpoints = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 });
+const at = (whole: Uint8Array, parts: readonly number[]): number[] =>
+  parts.map((share) => Math.floor(share * whole.byteLength));
+
+describe('for any upload', () => {
+  it('published in any steps, the walk finds what it finds in one go', async () => {
+    await fc.assert(
+      fc.asyncProperty(written, checkpoints, async (whole, shares) => {
+        const once = await walkThrough(whole, MULTIPART);
+        const often = await walkThrough(whole, MULTIPART, at(whole, shares));
+        expect(often.parts).toEqual(once.parts);
+        expect([often.last.state, often.last.fault]).toEqual([once.last.state, once.last.fault]);
+      }),
+      fuzz,
+    );
+  });
+
+  it('parts with a length are found exactly, whatever their data is', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(data, { minLength: 1, maxLength: 6 }), checkpoints, async (parts, shares) => {
+        const whole = writePackage({ parts: parts.map((content) => ({ data: content })) });
+        const { parts: found, last } = await walkThrough(whole, null, at(whole, shares));
+        expect(last.state).toBe('done');
+        expect(contents(whole, found)).toEqual(parts.map(digestOf));
+      }),
+      fuzz,
+    );
+  });
+
+  it('garbage and damaged packages end in a state, with parts inside the upload', async () => {
+    const damaged = fc
+      .record({ whole: written, from: fc.nat(), drop: fc.nat(40), put: fc.uint8Array({ maxLength: 30 }) })
+      .map(({ whole, from, drop, put }) => {
+        const cut = from % (whole.byteLength + 1);
+        return Buffer.concat([whole.subarray(0, cut), put, whole.subarray(cut + drop)]);
+      });
+    const upload = fc.oneof(damaged, fc.uint8Array({ maxLength: 400 }));
+    const filetype = fc.constantFrom(null, MULTIPART, 'multipart/related', 'application/dicom');
+    await fc.assert(
+      fc.asyncProperty(upload, filetype, checkpoints, async (whole, type, shares) => {
+        const { parts, last } = await walkThrough(whole, type, at(whole, shares));
+        expect(last.state).not.toBe('more');
+        let end = 0;
+        for (const found of parts) {
+          expect(found.start).toBeGreaterThanOrEqual(end);
+          end = found.start + found.bytes;
+        }
+        expect(end).toBeLessThanOrEqual(whole.byteLength);
+      }),
+      fuzz,
+    );
+  });
+
+  it('any filetype is either understood or sniffed, and never throws', async () => {
+    const text = fc.oneof(
+      fc.string(),
+      fc.string().map((rest) => `multipart/related; boundary=${rest}`),
+    );
+    await fc.assert(
+      fc.asyncProperty(text, async (filetype) => {
+        const { last } = await walkThrough(writePackage({ parts: [part(3)] }), filetype);
+        expect(['done', 'broken']).toContain(last.state);
+      }),
+      fuzz,
+    );
+  });
+});

@@ -1,0 +1,293 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keys } from '../../src/state/keys.ts';
+import type { Finding } from '../../src/transfer/finding.ts';
+import type { ReasonCode } from '../../src/transfer/reasons.ts';
+import { generateStudy, type StudyOptions } from '../support/study/study.ts';
+import { manifestOf, noord, openWorld, transferLimits, uploadRecord, type World, zuid } from './world.ts';
+
+const other = { patientId: '90000000001', name: 'Vlaskamp^Ids', bsn: '999990020' };
+
+describe('checking', () => {
+  let world: World;
+  let seed = 100;
+
+  beforeAll(async () => {
+    world = await openWorld();
+  });
+  afterAll(() => world.close());
+
+  /** Findings of a study that no other test has. */
+  const study = async (instances: number, options: Partial<StudyOptions> = {}): Promise<Finding[]> => {
+    const bytes = { modality: 'CT', bytesPerInstance: 2048, seed: seed++ } as const;
+    const found: Finding[] = [];
+    for (const one of generateStudy({ ...bytes, instances, ...options })) {
+      found.push(await world.find(one.bytes));
+    }
+    return found;
+  };
+  const flawed = (finding: Finding, code: ReasonCode): Finding => ({
+    ...finding,
+    instance: { ...finding.instance, verdict: 'held', reasons: [code] },
+  });
+  const one = async (options: Partial<StudyOptions> = {}): Promise<Finding> => {
+    const [found] = await study(1, options);
+    if (found === undefined) throw new Error('no instance');
+    return found;
+  };
+
+  it('makes a transfer ready when every listed instance is there, and queues a delivery a mailbox', async () => {
+    const found = await study(4);
+    const { id } = await world.open({ to: ['noord.main', 'noord.mri'] });
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', instances: 4, reasons: [] });
+    for (const mailbox of ['noord.main', 'noord.mri']) {
+      const waiting = [...world.deliveries.waiting(mailbox)].filter(({ transfer }) => transfer === id);
+      expect(waiting).toMatchObject([{ state: 'queued', of: 4, delivered: 0 }]);
+    }
+    expect(world.transfers.get(noord, id).id).toBe(id);
+  });
+
+  it('decides once, however often and at the same time it is asked', async () => {
+    const found = await study(2);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    const settled = await Promise.all(Array.from({ length: 5 }, () => world.checking.settle(id)));
+    expect(settled.filter((one) => one !== undefined)).toHaveLength(1);
+    expect(await world.checking.settle(id)).toBeUndefined();
+    expect([...world.state.list(keys.deliveriesOf, { prefix: [id] })]).toHaveLength(1);
+  });
+
+  it.each([0, 1, 2, 3])(
+    'never completes without instance %i, and tells the receiver nothing',
+    async (left) => {
+      const found = await study(4);
+      const { id } = await world.open();
+      await world.transfers.seal(zuid, id, manifestOf(found));
+      await world.arrive(id, found.toSpliced(left, 1));
+      expect(await world.checking.settle(id)).toBeUndefined();
+      expect(world.transfer(id).state).toBe('receiving');
+      expect([...world.state.list(keys.deliveriesOf, { prefix: [id] })]).toEqual([]);
+      expect(() => world.transfers.get(noord, id)).toThrow();
+      await world.arrive(id, found.slice(left, left + 1));
+      expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', instances: 4 });
+    },
+  );
+
+  it('never completes before the manifest is sealed, whatever has come', async () => {
+    const found = await study(2);
+    const { id } = await world.open();
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toBeUndefined();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('takes a plain upload for its own manifest, once all of it is known', async () => {
+    const found = await study(2);
+    const upload = uploadRecord(null, { from: 'zuid.main', to: ['noord.main'] });
+    await world.state.commit((tx) => world.transfers.claim(tx, upload));
+    const id = world.state.get(keys.uploads, upload.id)?.transfer ?? '';
+    const follow = { walk: null, instances: 2, state: 'following' } as const;
+    await world.checking.record(id, upload.id, found, follow);
+    expect(await world.checking.settle(id)).toBeUndefined();
+    await world.checking.record(id, upload.id, [], { ...follow, state: 'done' });
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', instances: 2 });
+  });
+
+  it('is not stopped by an upload that was given up, when all is there', async () => {
+    const found = await study(2);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, [], 'following');
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('ends a follower whose transfer was decided without it', async () => {
+    const found = await study(2);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    const late = await world.arrive(id, [], 'following');
+    await world.arrive(id, found);
+    await world.checking.settle(id);
+    await world.checking.record(id, late, await study(1), { walk: null, instances: 1, state: 'following' });
+    expect(world.state.get(keys.follows, late)?.state).toBe('done');
+    expect(world.transfer(id)).toMatchObject({ state: 'ready', instances: 2 });
+  });
+
+  it('holds what the manifest does not list', async () => {
+    const found = await study(3);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found.slice(0, 2)));
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['NOT_LISTED'] });
+  });
+
+  it.each([
+    ['sha256', { sha256: Buffer.alloc(32, 7) }],
+    ['length', { bytes: 1 }],
+  ])('holds an instance whose %s is not the listed one', async (_, change) => {
+    const found = await study(2);
+    const { id } = await world.open();
+    const [first, second] = manifestOf(found);
+    if (first === undefined || second === undefined) throw new Error('no instances');
+    await world.transfers.seal(zuid, id, [first, { ...second, ...change }]);
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['DIGEST_DIFFERS'] });
+  });
+
+  it('drops a duplicate that is equal', async () => {
+    const found = await study(2);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, [...found, ...found]);
+    await world.arrive(id, found);
+    const bytes = found.reduce((sum, { instance }) => sum + instance.bytes, 0);
+    expect(await world.checking.settle(id)).toMatchObject({
+      state: 'ready',
+      instances: 2,
+      bytes,
+      reasons: [],
+    });
+  });
+
+  it('holds a duplicate that is different', async () => {
+    const found = await one();
+    const changed = { ...found, instance: { ...found.instance, sha256: Buffer.alloc(32, 9) } };
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf([found]));
+    await world.arrive(id, [found, changed]);
+    const settled = await world.checking.settle(id);
+    expect(settled?.state).toBe('held');
+    expect(settled?.reasons).toContain('DUPLICATE_DIFFERENT');
+  });
+
+  it.each(['routine', 'acute'] as const)('holds a %s one in which two BSNs are stated', async (priority) => {
+    const found = [await one(), await one({ patient: { bsn: other.bsn } })];
+    const { id } = await world.open({ priority });
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    const settled = await world.checking.settle(id);
+    expect(settled).toMatchObject({ state: 'held', reasons: ['BSN_CONFLICT'] });
+  });
+
+  it('holds one whose objects state another BSN than its sender', async () => {
+    const found = await study(2);
+    const { id } = await world.open({ bsn: other.bsn });
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['BSN_CONFLICT'] });
+  });
+
+  it.each(['routine', 'acute'] as const)('holds a %s one of two patients', async (priority) => {
+    const found = [await one({ bsnIn: 'none' }), await one({ bsnIn: 'none', patient: other })];
+    const { id } = await world.open({ priority });
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['PATIENT_MIXED'] });
+  });
+
+  it('lets a transfer without any BSN go, and says so', async () => {
+    const found = await study(1, { bsnIn: 'none' });
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', reasons: ['BSN_MISSING'] });
+  });
+
+  it.each([
+    ['routine', 'held'],
+    ['urgent', 'held'],
+    ['bulk', 'held'],
+    ['acute', 'ready'],
+  ] as const)('of a %s transfer with a truncated instance makes it %s', async (priority, state) => {
+    const [whole] = generateStudy({ modality: 'MR', instances: 1, seed: seed++, bytesPerInstance: 4096 });
+    if (whole === undefined) throw new Error('no instance');
+    const found = await world.find(whole.bytes.subarray(0, -100));
+    expect(found.instance).toMatchObject({ verdict: 'held', reasons: ['TRUNCATED'] });
+    const { id } = await world.open({ priority });
+    await world.transfers.seal(zuid, id, manifestOf([found]));
+    await world.arrive(id, [found]);
+    expect(await world.checking.settle(id)).toMatchObject({ state, reasons: ['TRUNCATED'] });
+  });
+
+  it.each(['routine', 'acute'] as const)(
+    'never sends a %s instance of which not even the UID can be read',
+    async (priority) => {
+      const [whole] = generateStudy({ modality: 'MR', instances: 1, seed: seed++, bytesPerInstance: 4096 });
+      const head = await world.find((whole?.bytes ?? new Uint8Array()).subarray(0, 700));
+      expect(head.instance).toMatchObject({ verdict: 'rejected', sopInstanceUid: '', scan: null });
+      const found = [await one(), head];
+      const { id } = await world.open({ priority });
+      await world.transfers.seal(zuid, id, manifestOf(found.slice(0, 1)));
+      await world.arrive(id, found);
+      expect(await world.checking.settle(id)).toMatchObject({ state: 'held' });
+    },
+  );
+
+  it('rejects a transfer of which nothing can be used', async () => {
+    const { id } = await world.open();
+    const found = await world.find(Buffer.from('no DICOM at all, but a letter'));
+    await world.arrive(id, [found]);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'rejected', reasons: ['NOT_DICOM'] });
+  });
+
+  it('rejects a broken package, and holds it when something in it was good', async () => {
+    const empty = await world.open();
+    await world.arrive(empty.id, [], 'broken');
+    expect(await world.checking.settle(empty.id)).toMatchObject({
+      state: 'rejected',
+      reasons: ['PACKAGE_BROKEN'],
+    });
+    const half = await world.open();
+    await world.arrive(half.id, await study(1), 'broken');
+    expect(await world.checking.settle(half.id)).toMatchObject({
+      state: 'held',
+      reasons: ['PACKAGE_BROKEN'],
+    });
+  });
+
+  it('stops counting at its limits', async () => {
+    const found = await one();
+    const huge = { ...found, instance: { ...found.instance, bytes: transferLimits.instanceBytesMax + 1 } };
+    const { id } = await world.open();
+    await world.arrive(id, [await one(), huge, await one()]);
+    expect(await world.checking.settle(id)).toMatchObject({
+      state: 'held',
+      instances: 1,
+      reasons: ['LIMIT_EXCEEDED'],
+    });
+  });
+
+  it('looks no further into an upload that goes beyond a limit', async () => {
+    const [found, other] = [await one(), await one()];
+    const huge = { ...other, instance: { ...other.instance, bytes: transferLimits.instanceBytesMax + 1 } };
+    const { id } = await world.open();
+    const upload = await world.arrive(id, [found, huge], 'following');
+    expect(world.state.get(keys.follows, upload)?.state).toBe('done');
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['LIMIT_EXCEEDED'] });
+  });
+
+  it('takes nothing more once it has decided', async () => {
+    const { id } = await world.open();
+    await world.arrive(id, [flawed(await one(), 'SYNTAX_LIES')]);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held' });
+    await expect(world.arrive(id, [])).rejects.toMatchObject({ code: 'SLUIS_TRANSFER_CLOSED' });
+  });
+
+  it('keeps the name, the number and the BSN of the patient out of every record', async () => {
+    const patient = { name: 'Kwintsheul^Roosmarijn', patientId: '70707070707', bsn: '999990019' };
+    const found = await study(2, { patient });
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    await world.checking.settle(id);
+    const bytes = world.recordBytes();
+    expect(bytes.includes(found[0]?.instance.sopInstanceUid ?? '?')).toBe(true);
+    for (const secret of ['Kwintsheul', 'Roosmarijn', patient.patientId, patient.bsn]) {
+      expect(bytes.includes(secret), secret).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { priorities } from '../../src/state/records.ts';
+import { effectOf, type ReasonCode, reasons } from '../../src/transfer/reasons.ts';
+
+const codes = Object.keys(reasons) as ReasonCode[];
+
+describe('reasons', () => {
+  it.each(codes)('%s says in both languages what is wrong and what to do next', (code) => {
+    const { en, nl, next, owner } = reasons[code];
+    for (const text of [en, nl, next.en, next.nl]) {
+      expect(text).toMatch(/^[A-ZÉ].{8,}\.$/);
+    }
+    expect(nl).not.toBe(en);
+    expect(next.nl).not.toBe(next.en);
+    expect(['sender', 'receiver', 'operator']).toContain(owner);
+    expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+  });
+
+  it('stop an acute transfer only for the two that could harm another patient, or when rejected', () => {
+    const stops = codes.filter((code) => effectOf(code, 'acute') === 'hold');
+    expect(stops.toSorted()).toEqual(['BSN_CONFLICT', 'PATIENT_MIXED']);
+  });
+
+  it.each(priorities)('let no rejected object go, not even of a %s transfer', (priority) => {
+    for (const code of codes.filter((one) => reasons[one].effect === 'reject')) {
+      expect(effectOf(code, priority)).toBe('reject');
+    }
+  });
+
+  it('hold for a code that this program does not know', () => {
+    expect(effectOf('FROM_A_LATER_RELEASE', 'routine')).toBe('hold');
+    expect(effectOf('toString', 'routine')).toBe('hold');
+  });
+});

@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApiKey } from '../../src/access/api-keys.ts';
+import { KeyRing } from '../../src/access/key-ring.ts';
+import type { Principal } from '../../src/access/principal.ts';
+import { AddressBook } from '../../src/addressbook/address-book.ts';
+import { Deliveries } from '../../src/delivery/deliveries.ts';
+import { Tagging } from '../../src/delivery/tagging.ts';
+import type { Log, LogFacts } from '../../src/ops/log.ts';
+import { newId } from '../../src/state/ids.ts';
+import { keys } from '../../src/state/keys.ts';
+import type { Priority, Receiving, TransferRecord, UploadRecord } from '../../src/state/records.ts';
+import { State } from '../../src/state/state.ts';
+import { openDiskStorage } from '../../src/storage/disk.ts';
+import type { Extent, ObjectId, Storage } from '../../src/storage/storage.ts';
+import { Checking, type CheckingLimits } from '../../src/transfer/checking.ts';
+import { type Finding, findingOf } from '../../src/transfer/finding.ts';
+import { Transfers } from '../../src/transfer/transfers.ts';
+import { Inspector } from '../../src/work/inspector.ts';
+import type { Inspection } from '../../src/work/jobs.ts';
+import { openTempFolder } from '../support/temp-folder.ts';
+
+export const zuid: Principal = { key: 'key-zuid', organization: 'zuid' };
+export const noord: Principal = { key: 'key-noord', organization: 'noord' };
+
+/** One log line that a part wrote. */
+export interface Line {
+  readonly event: string;
+  readonly facts: LogFacts | undefined;
+}
+
+/**
+ * The records, bytes and rules of an exchange without its listener and threads: real LMDB, real files,
+ * the real inspection, run here. `zuid` sends from zuid.main; noord.main and noord.mri pull.
+ */
+export interface World {
+  readonly folder: string;
+  readonly state: State;
+  readonly keyRing: KeyRing;
+  readonly addressBook: AddressBook;
+  readonly storage: Storage;
+  readonly transfers: Transfers;
+  readonly checking: Checking;
+  readonly deliveries: Deliveries;
+  readonly tagging: Tagging;
+  readonly log: Log;
+  readonly lines: Line[];
+  /** Makes an API key for an organization; returns its token. */
+  token(organization: string, days?: number): Promise<string>;
+  /** Adds a mailbox of organization west that wants to receive so. */
+  mailbox(id: string, receiving: Receiving): Promise<void>;
+  /** Opens a transfer from zuid.main. */
+  open(options?: { to?: readonly string[]; priority?: Priority; bsn?: string }): Promise<TransferRecord>;
+  /** Puts bytes into an object of their own. */
+  store(bytes: Uint8Array): Promise<Extent>;
+  /** What the follower finds in these bytes. */
+  find(bytes: Uint8Array, change?: (inspection: Inspection) => Inspection): Promise<Finding>;
+  /** An upload of the transfer, known whole or still followed, with what was found in it. */
+  arrive(
+    transfer: string,
+    findings: readonly Finding[],
+    state?: 'following' | 'done' | 'broken',
+  ): Promise<string>;
+  transfer(id: string): TransferRecord;
+  /** Every byte that the records are on disk. */
+  recordBytes(): Buffer;
+  close(): Promise<void>;
+}
+
+export const transferLimits = {
+  mailboxesMax: 3,
+  instancesMax: 50,
+  instanceBytesMax: 10_000_000,
+  transferBytesMax: 100_000_000,
+};
+
+export async function openWorld(limits: CheckingLimits = transferLimits): Promise<World> {
+  const folder = await openTempFolder('sluis-world');
+  const state = await State.open(folder.file('state'));
+  const keyRing = KeyRing.open(folder.file('sluis.key'));
+  const storage = await openDiskStorage(folder.file('storage'));
+  const addressBook = new AddressBook(state);
+  await addressBook.seed([
+    {
+      id: 'zuid',
+      name: 'Ziekenhuis Zuiderdiep',
+      place: 'Zuidlaren',
+      kind: 'hospital',
+      ura: '00000001',
+      mailboxes: [pulled('zuid.main', 'Radiologie', null)],
+    },
+    {
+      id: 'noord',
+      name: 'Kliniek Noorderzijl',
+      place: 'Appingedam',
+      kind: 'clinic',
+      ura: null,
+      mailboxes: [
+        pulled('noord.main', 'Beeldvorming', null),
+        { ...pulled('noord.mri', 'MRI-centrum', 'neurologie'), dialect: 'none' },
+      ],
+    },
+  ]);
+  const lines: Line[] = [];
+  const write = (event: string, facts?: LogFacts): void => void lines.push({ event, facts });
+  const log = { debug: write, info: write, warn: write, error: write };
+  const deliveries = new Deliveries({ state, addressBook });
+  const transfers = new Transfers({ state, keyRing, addressBook, limits: transferLimits });
+  const checking = new Checking({
+    state,
+    keyRing,
+    limits,
+    onReady: (tx, transfer) => deliveries.queue(tx, transfer),
+  });
+
+  const store = async (bytes: Uint8Array): Promise<Extent> => {
+    const object = randomUUID() as string as ObjectId;
+    await storage.create(object);
+    const writer = await storage.open(object, 0);
+    await writer.write(bytes, 0);
+    await writer.close();
+    return { object, start: 0, bytes: bytes.byteLength };
+  };
+
+  return {
+    folder: folder.path,
+    state,
+    keyRing,
+    addressBook,
+    storage,
+    transfers,
+    checking,
+    deliveries,
+    tagging: new Tagging({ state, storage, keyRing }),
+    log,
+    lines,
+    token: (organization, days = 1) =>
+      state.commit((tx) => createApiKey(tx, { organization, name: 'test', days })),
+    async mailbox(id, receiving) {
+      await addressBook.seed([
+        {
+          id: 'west',
+          name: 'Westeinde',
+          place: 'Delft',
+          kind: 'hospital',
+          ura: null,
+          mailboxes: [{ ...pulled(id, 'PACS', null), receiving }],
+        },
+      ]);
+    },
+    async open({ to = ['noord.main'], priority = 'routine', bsn } = {}) {
+      const patient = bsn === undefined ? null : { bsn, bsnStatus: 'verified' as const };
+      const request = { from: 'zuid.main', to, priority, remark: null, intendedFor: null, patient };
+      return (await transfers.create(zuid, request)).transfer;
+    },
+    store,
+    async find(bytes, change = (inspection) => inspection) {
+      const inspector = new Inspector(bytes.byteLength);
+      inspector.feed(bytes);
+      return findingOf(keyRing, 'upload', await store(bytes), change(inspector.finish()));
+    },
+    async arrive(transfer, findings, followState = 'done') {
+      const upload = uploadRecord(transfer);
+      await state.commit((tx) => {
+        tx.put(keys.uploads, upload.id, upload);
+        transfers.claim(tx, upload);
+      });
+      const follow = { walk: null, instances: findings.length, state: followState };
+      await checking.record(transfer, upload.id, findings, follow);
+      return upload.id;
+    },
+    transfer(id) {
+      const found = state.get(keys.transfers, id);
+      if (found === undefined) throw new Error(`no transfer ${id}`);
+      return found;
+    },
+    recordBytes: () =>
+      Buffer.concat(
+        readdirSync(folder.file('state')).map((name) => readFileSync(join(folder.path, 'state', name))),
+      ),
+    async close() {
+      await state.close();
+      await folder.remove();
+    },
+  };
+}
+
+function pulled(id: string, name: string, specialty: string | null) {
+  const kind = specialty === null ? ('central' as const) : ('decentral' as const);
+  return { id, name, kind, specialty, receiving: { by: 'pull' as const }, dialect: 'nl-2010' };
+}
+
+/** An upload of zuid, as the upload engine makes it; by itself without addresses. */
+export function uploadRecord(transfer: string | null, change: Partial<UploadRecord> = {}): UploadRecord {
+  const now = Date.now();
+  return {
+    id: newId(),
+    organization: 'zuid',
+    creator: 'key-zuid',
+    object: 'none' as ObjectId,
+    length: 1,
+    offset: 1,
+    epoch: 1,
+    from: null,
+    to: [],
+    priority: null,
+    filetype: null,
+    transfer,
+    metadata: null,
+    state: 'received',
+    createdAt: now,
+    lastByteAt: now,
+    ...change,
+  };
+}
+
+/** The manifest of what was found. */
+export function manifestOf(findings: readonly Finding[]) {
+  return findings.map(({ instance: { sopInstanceUid, bytes, sha256 } }) => ({
+    sopInstanceUid,
+    bytes,
+    sha256,
+  }));
+}

@@ -1,0 +1,152 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Principal } from '../../src/access/principal.ts';
+import type { Log } from '../../src/ops/log.ts';
+import { keys } from '../../src/state/keys.ts';
+import type { UploadRecord } from '../../src/state/records.ts';
+import { State } from '../../src/state/state.ts';
+import { openDiskStorage } from '../../src/storage/disk.ts';
+import type { Storage } from '../../src/storage/storage.ts';
+import { type UploadSettings, uploadDefaults } from '../../src/upload/limits.ts';
+import { type CreateRequest, extentsOf, type UploadHooks, Uploads } from '../../src/upload/uploads.ts';
+
+export const alice: Principal = { key: 'key-a', organization: 'org-a' };
+export const alicesColleague: Principal = { key: 'key-a2', organization: 'org-a' };
+export const mallory: Principal = { key: 'key-m', organization: 'org-m' };
+
+export const silent: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+export function request(length: number, more: Partial<CreateRequest> = {}): CreateRequest {
+  const none = { from: null, to: [], priority: null, filetype: null, transfer: null, metadata: null };
+  return { ...none, ...more, length };
+}
+
+export interface EngineOptions {
+  readonly settings?: Partial<UploadSettings>;
+  readonly hooks?: Partial<UploadHooks>;
+  /** Keep data here instead of in a temp folder. */
+  readonly folder?: string;
+  readonly wrap?: (storage: Storage) => Storage;
+  readonly log?: Log;
+}
+
+/** The engine on real LMDB and real files, and what its hooks were told. */
+export class Engine {
+  readonly folder: string;
+  readonly state: State;
+  readonly storage: Storage;
+  readonly uploads: Uploads;
+  /** Ids in the order that `received` was committed. */
+  readonly received: string[];
+  readonly published: { id: string; offset: number }[];
+
+  private constructor(
+    parts: Pick<Engine, 'folder' | 'state' | 'storage' | 'uploads' | 'received' | 'published'>,
+  ) {
+    ({
+      folder: this.folder,
+      state: this.state,
+      storage: this.storage,
+      uploads: this.uploads,
+      received: this.received,
+      published: this.published,
+    } = parts);
+  }
+
+  static async open({ settings, hooks, folder, wrap, log = silent }: EngineOptions = {}): Promise<Engine> {
+    const data = folder ?? (await mkdtemp(join(tmpdir(), 'sluis-upload-')));
+    const state = await State.open(join(data, 'state'));
+    const disk = await openDiskStorage(join(data, 'storage'));
+    const storage = wrap?.(disk) ?? disk;
+    const received: string[] = [];
+    const published: { id: string; offset: number }[] = [];
+    const uploads = new Uploads({
+      state,
+      storage,
+      log,
+      settings: { ...uploadDefaults, reserveBytes: 0, ...settings },
+      hooks: {
+        claims: () => undefined,
+        terminable: () => undefined,
+        ...hooks,
+        received: (tx, upload) => {
+          hooks?.received?.(tx, upload);
+          received.push(upload.id);
+        },
+        published: (id, offset) => {
+          published.push({ id, offset });
+          hooks?.published?.(id, offset);
+        },
+      },
+    });
+    return new Engine({ folder: data, state, storage, uploads, received, published });
+  }
+
+  record(id: string): UploadRecord {
+    const record = this.state.get(keys.uploads, id);
+    if (record === undefined) {
+      throw new Error(`no record of ${id}`);
+    }
+    return record;
+  }
+
+  /** What the storage holds of an upload up to its recorded offset. */
+  async bytes(id: string): Promise<Buffer> {
+    const record = this.record(id);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.storage.read(extentsOf(record), 0, record.offset)) {
+      chunks.push(Uint8Array.from(chunk));
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /** The object's file as it is, also beyond the recorded offset. */
+  async file(id: string): Promise<Buffer> {
+    const { object } = this.record(id);
+    const [range] = this.storage.locate([{ object, start: 0, bytes: 1 }], 0, 1);
+    return readFile(range?.path ?? '');
+  }
+
+  async close(): Promise<void> {
+    await this.uploads.stop();
+    await this.state.close();
+  }
+
+  async remove(): Promise<void> {
+    await this.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Waits until `holds`, looking again each turn of a short timer; fails after `ms`. */
+export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
+  const end = performance.now() + ms;
+  while (!holds()) {
+    if (performance.now() > end) {
+      throw new Error('it did not happen in time');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Bytes that differ by position and by `seed`, so that a byte in the wrong place shows. */
+export function pattern(bytes: number, seed = 1): Buffer {
+  const buffer = Buffer.alloc(bytes);
+  for (let at = 0; at < bytes; at++) {
+    buffer[at] = (at * 31 + (at >> 8) * 17 + seed * 101) & 0xff;
+  }
+  return buffer;
+}
+
+/** How long one property may run; a run that is cut short counts as passed. */
+export const fuzz = {
+  numRuns: 100_000,
+  interruptAfterTimeLimit: Number(process.env.FUZZ_SECONDS ?? 2) * 1000,
+  markInterruptAsFailure: false,
+} as const;

@@ -1,0 +1,325 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { keys } from '../../src/state/keys.ts';
+import { StorageFull } from '../../src/storage/errors.ts';
+import {
+  BodyBeyondLength,
+  OffsetConflict,
+  UploadClaimed,
+  UploadNotFound,
+  UploadsStopping,
+  UploadTooLarge,
+} from '../../src/upload/errors.ts';
+import {
+  alice,
+  alicesColleague,
+  Engine,
+  type EngineOptions,
+  mallory,
+  pattern,
+  request,
+  until,
+} from './engine.ts';
+import { FakeBody } from './fake-body.ts';
+import { withParts, withWriter } from './wrapped-storage.ts';
+
+const KiB = 1024;
+
+describe('uploads', () => {
+  const engines: Engine[] = [];
+  afterEach(async () => {
+    for (const engine of engines.splice(0)) {
+      await engine.remove();
+    }
+  });
+  async function open(options: EngineOptions = {}): Promise<Engine> {
+    const engine = await Engine.open(options);
+    engines.push(engine);
+    return engine;
+  }
+  async function objects(engine: Engine): Promise<number> {
+    let count = 0;
+    for await (const _ of engine.storage.list()) {
+      count++;
+    }
+    return count;
+  }
+
+  it('keep every byte in its place over several bodies of odd sizes', async () => {
+    const engine = await open();
+    const bytes = pattern(700_001);
+    const { id } = await engine.uploads.create(alice, request(bytes.byteLength));
+    let at = 0;
+    for (const size of [1, 65_537, 300_000, 0, 334_463]) {
+      const body = FakeBody.of(bytes.subarray(at, at + size), 40_000);
+      const { offset } = await engine.uploads.append(id, alice, at, body);
+      at += size;
+      expect(offset).toBe(at);
+      expect(engine.uploads.head(id, alice).offset).toBe(at);
+    }
+    expect(engine.record(id).state).toBe('received');
+    expect((await engine.bytes(id)).equals(bytes)).toBe(true);
+  });
+
+  it('take a body of no declared length', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(10));
+    const body = new FakeBody();
+    body.send(pattern(10));
+    body.end();
+    expect((await engine.uploads.append(id, alice, 0, body)).state).toBe('received');
+  });
+
+  it('tell the last byte exactly once, in the commit that records it', async () => {
+    const offsets: number[] = [];
+    const engine = await open({
+      hooks: {
+        received: (tx, { id }) => {
+          offsets.push(tx.get(keys.uploads, id)?.offset ?? -1);
+          tx.put(keys.meta, `received ${id}`, 1);
+        },
+      },
+    });
+    const { id } = await engine.uploads.create(alice, request(10));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(4)));
+    expect(engine.received).toEqual([]);
+    await engine.uploads.append(id, alice, 4, FakeBody.of(pattern(6)));
+    // A client that lost the last answer asks again with an empty body.
+    await engine.uploads.append(id, alice, 10, FakeBody.of(pattern(0)));
+    const silentChunked = new FakeBody();
+    silentChunked.end();
+    await engine.uploads.append(id, alice, 10, silentChunked);
+    expect(engine.received).toEqual([id]);
+    expect(offsets).toEqual([10]);
+    expect(engine.state.get(keys.meta, `received ${id}`)).toBe(1);
+  });
+
+  it('receive an upload of no bytes when it is created', async () => {
+    const engine = await open();
+    const { id, state } = await engine.uploads.create(alice, request(0));
+    expect(state).toBe('received');
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(0)));
+    expect(engine.received).toEqual([id]);
+    expect(await engine.bytes(id)).toEqual(Buffer.alloc(0));
+  });
+
+  it('do not record the last byte when what follows from it cannot be recorded', async () => {
+    const engine = await open({
+      hooks: {
+        received: () => {
+          throw new Error('no');
+        },
+      },
+    });
+    const { id } = await engine.uploads.create(alice, request(5));
+    await expect(engine.uploads.append(id, alice, 0, FakeBody.of(pattern(5)))).rejects.toThrow('no');
+    expect(engine.uploads.head(id, alice)).toMatchObject({ offset: 0, state: 'receiving' });
+  });
+
+  it('publish while a body runs, by bytes and by time, and never backwards', async () => {
+    const engine = await open({ settings: { checkpointBytes: 64 * KiB, checkpointMs: 20 } });
+    const { id } = await engine.uploads.create(alice, request(1_000_000));
+    const body = new FakeBody(1_000_000);
+    const appending = engine.uploads.append(id, alice, 0, body);
+    body.send(pattern(100 * KiB));
+    await until(() => engine.uploads.head(id, alice).offset === 100 * KiB);
+    body.send(pattern(7, 2));
+    await until(() => engine.uploads.head(id, alice).offset === 100 * KiB + 7);
+    expect(engine.record(id).state).toBe('receiving');
+    body.send(pattern(1_000_000 - 100 * KiB - 7));
+    body.end();
+    await appending;
+    const offsets = engine.published.map(({ offset }) => offset);
+    expect(offsets).toEqual([...offsets].sort((x, y) => x - y));
+    expect(offsets.at(-1)).toBe(1_000_000);
+  });
+
+  it('publish nothing before it is synced', async () => {
+    let synced = 0;
+    let written = 0;
+    const ahead: number[] = [];
+    const engine = await open({
+      settings: { checkpointBytes: 1 },
+      wrap: (disk) =>
+        withWriter(disk, (writer) => ({
+          write: async (chunk, position) => {
+            await writer.write(chunk, position);
+            written = Math.max(written, position + chunk.byteLength);
+          },
+          sync: async () => {
+            const reaches = written;
+            await writer.sync();
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            synced = reaches;
+          },
+        })),
+      hooks: { published: (_id, offset) => ahead.push(offset - synced) },
+    });
+    const { id } = await engine.uploads.create(alice, request(50_000));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(50_000), 1000));
+    expect(ahead.length).toBeGreaterThan(1);
+    expect(Math.max(...ahead)).toBeLessThanOrEqual(0);
+  });
+
+  it('keep what arrived when the peer vanishes, and go on from there', async () => {
+    const engine = await open();
+    const bytes = pattern(50_000);
+    const { id } = await engine.uploads.create(alice, request(50_000));
+    const body = new FakeBody(50_000);
+    const appending = engine.uploads.append(id, alice, 0, body);
+    body.send(bytes.subarray(0, 20_000));
+    body.send(bytes.subarray(20_000, 33_333));
+    body.vanish();
+    await expect(appending).rejects.toThrow('the peer is gone');
+    expect(engine.uploads.head(id, alice).offset).toBe(33_333);
+    await engine.uploads.append(id, alice, 33_333, FakeBody.of(bytes.subarray(33_333)));
+    expect((await engine.bytes(id)).equals(bytes)).toBe(true);
+    expect(engine.received).toEqual([id]);
+  });
+
+  it('refuse another offset and leave everything as it was', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(100));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(40)));
+    for (const claimed of [0, 39, 41, 100]) {
+      const refused = engine.uploads.append(id, alice, claimed, FakeBody.of(pattern(1, 9)));
+      await expect(refused).rejects.toBeInstanceOf(OffsetConflict);
+    }
+    expect(engine.record(id).offset).toBe(40);
+    expect(await engine.file(id)).toEqual(pattern(40));
+  });
+
+  it('refuse a body beyond the length, declared or not, and never complete an upload with it', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(100));
+    const declared = engine.uploads.append(id, alice, 0, FakeBody.of(pattern(101)));
+    await expect(declared).rejects.toBeInstanceOf(BodyBeyondLength);
+    const chunked = new FakeBody();
+    chunked.send(pattern(100));
+    chunked.send(pattern(1));
+    chunked.end();
+    await expect(engine.uploads.append(id, alice, 0, chunked)).rejects.toBeInstanceOf(BodyBeyondLength);
+    expect(engine.received).toEqual([]);
+    expect(engine.uploads.head(id, alice)).toMatchObject({ offset: 0, state: 'receiving' });
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(100)));
+    const after = engine.uploads.append(id, alice, 100, FakeBody.of(pattern(1)));
+    await expect(after).rejects.toBeInstanceOf(BodyBeyondLength);
+  });
+
+  it('are there for their own organization only', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(10));
+    expect(engine.uploads.head(id, alicesColleague).id).toBe(id);
+    expect(() => engine.uploads.head(id, mallory)).toThrow(UploadNotFound);
+    expect(() => engine.uploads.read(id, mallory)).toThrow(UploadNotFound);
+    const append = engine.uploads.append(id, mallory, 0, FakeBody.of(pattern(1)));
+    await expect(append).rejects.toBeInstanceOf(UploadNotFound);
+    await expect(engine.uploads.terminate(id, mallory)).rejects.toBeInstanceOf(UploadNotFound);
+    expect(engine.record(id).offset).toBe(0);
+  });
+
+  it('leave nothing behind when a creation is refused', async () => {
+    const engine = await open({
+      hooks: {
+        claims: (tx) => {
+          tx.put(keys.meta, 'claimed', 1);
+          throw new UploadClaimed();
+        },
+      },
+    });
+    await expect(engine.uploads.create(alice, request(10))).rejects.toBeInstanceOf(UploadClaimed);
+    expect(engine.state.get(keys.meta, 'claimed')).toBeUndefined();
+    expect([...engine.state.list(keys.uploads)]).toEqual([]);
+    expect(await objects(engine)).toBe(0);
+    expect(engine.uploads.load.comingBytes).toBe(0);
+  });
+
+  it('are gone with their bytes when terminated, unless a transfer has claimed them', async () => {
+    let claimed = false;
+    const engine = await open({
+      hooks: {
+        terminable: () => {
+          if (claimed) {
+            throw new UploadClaimed();
+          }
+        },
+      },
+    });
+    const { id } = await engine.uploads.create(alice, request(10));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(4)));
+    claimed = true;
+    await expect(engine.uploads.terminate(id, alice)).rejects.toBeInstanceOf(UploadClaimed);
+    expect(() => engine.uploads.read(id, alice)).toThrow(UploadClaimed);
+    expect(await engine.bytes(id)).toEqual(pattern(4));
+    claimed = false;
+    await engine.uploads.terminate(id, alice);
+    expect(() => engine.uploads.head(id, alice)).toThrow(UploadNotFound);
+    expect(await objects(engine)).toBe(0);
+    expect(engine.uploads.load).toEqual({ writers: 0, comingBytes: 0 });
+  });
+
+  it('refuse what is too large, and what does not fit beside what is still coming', async () => {
+    const engine = await open({
+      settings: { bytesMax: 5000, reserveBytes: 1000 },
+      wrap: (disk) =>
+        withParts(disk, { space: () => Promise.resolve({ freeBytes: 10_000, totalBytes: 20_000 }) }),
+    });
+    await expect(engine.uploads.create(alice, request(5001))).rejects.toBeInstanceOf(UploadTooLarge);
+    const { id } = await engine.uploads.create(alice, request(5000));
+    await engine.uploads.create(alice, request(4000));
+    await expect(engine.uploads.create(alice, request(1))).rejects.toBeInstanceOf(StorageFull);
+    await engine.uploads.terminate(id, alice);
+    await engine.uploads.create(alice, request(5000));
+    // Creations that ask at the same moment cannot have the same room twice.
+    await engine.uploads.append(
+      [...engine.state.list(keys.uploads)][0]?.key ?? '',
+      alice,
+      0,
+      FakeBody.of(pattern(2000)),
+    );
+    const both = await Promise.allSettled([1500, 1500].map((n) => engine.uploads.create(alice, request(n))));
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('count what is still coming, and drop bytes without a record, after a restart', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(100));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(30)));
+    const lost = await engine.uploads.create(alice, request(10));
+    await engine.state.commit((tx) => tx.remove(keys.uploads, lost.id));
+    await engine.storage.create('derived-1' as typeof lost.object);
+    await engine.close();
+    const again = await Engine.open({ folder: engine.folder });
+    engines.splice(engines.indexOf(engine), 1, again);
+    expect(await again.uploads.resumeAfterStart()).toEqual({ open: 1, removed: 1 });
+    expect(again.uploads.load.comingBytes).toBe(70);
+    expect(await again.bytes(id)).toEqual(pattern(30));
+    expect(await objects(again)).toBe(2);
+  });
+
+  it('record what arrived when the program stops, and refuse more', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(100));
+    const body = new FakeBody(100);
+    const appending = engine.uploads.append(id, alice, 0, body);
+    body.send(pattern(60));
+    await until(() => engine.uploads.load.writers === 1);
+    const refused = expect(appending).rejects.toBeInstanceOf(UploadsStopping);
+    await engine.uploads.stop();
+    await refused;
+    expect(engine.record(id).offset).toBe(60);
+    const more = engine.uploads.append(id, alice, 60, FakeBody.of(pattern(1)));
+    await expect(more).rejects.toBeInstanceOf(UploadsStopping);
+  });
+
+  it('survive a follower that throws', async () => {
+    const engine = await open({
+      hooks: {
+        published: () => {
+          throw new Error('follower');
+        },
+      },
+    });
+    const { id } = await engine.uploads.create(alice, request(3));
+    expect((await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(3)))).state).toBe('received');
+  });
+});

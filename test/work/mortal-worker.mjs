@@ -1,0 +1,11 @@
+import work from '../../dist/src/work/worker.js';
+
+/** The worker of the program, with two files that it does not survive. */
+export default function mortal(task) {
+  const paths = [task.pieces ?? [], ...(task.batch ?? []).map(({ pieces }) => pieces)]
+    .flat()
+    .map(({ path }) => path);
+  if (paths.some((path) => path?.endsWith('deadly.dcm'))) process.exit(3);
+  if (paths.some((path) => path?.endsWith('throws.dcm'))) throw new Error('a fault nobody thought of');
+  return work(task);
+}
