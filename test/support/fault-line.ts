@@ -95,8 +95,8 @@ export class FaultLine {
       highWaterMark: CHUNKS_UNDER_WAY_MAX,
     });
     for await (const { chunk, due } of underWay) {
-      const left = due - performance.now();
-      if (left > 0) await sleep(left);
+      // Again until it is due: a timer may fire up to a millisecond early.
+      for (let left = due - performance.now(); left > 0; left = due - performance.now()) await sleep(left);
       yield chunk;
     }
   }
