@@ -41,8 +41,8 @@ interface DoubleDelivery {
 type Fault = (request: IncomingMessage, response: ServerResponse, route: string) => boolean;
 
 /**
- * The contract that the commands rely on, with all of its state in memory and a real socket. What
- * the exchange itself does is tested with the exchange; this one can be told to fail at any place.
+ * The contract that the commands rely on (api.contract.ts, which the exchange passes too), with all of its
+ * state in memory and a real socket; this one can be told to fail at any place.
  */
 export class ExchangeDouble {
   readonly transfers: DoubleTransfer[] = [];
@@ -245,7 +245,7 @@ export class ExchangeDouble {
     }
     const upload = this.uploads.find((one) => one.id === id);
     if (upload === undefined) {
-      problem(response, 404, 'SLUIS_UPLOAD_UNKNOWN', 'no upload of yours has that id');
+      problem(response, 404, 'SLUIS_UPLOAD_NOT_FOUND', 'there is no such upload');
       return;
     }
     if (request.method === 'PATCH') {
@@ -297,7 +297,7 @@ export class ExchangeDouble {
       problem(response, 404, 'SLUIS_DELIVERY_UNKNOWN', 'no delivery of yours has that id');
     } else if (rest === 'acknowledge') {
       delivery.acknowledged = JSON.parse((await bodyOf(request)).toString());
-      json(response, 200, { id, state: 'delivered' });
+      json(response, 200, { id, state: 'confirmed' });
     } else if (rest === 'content') {
       await this.#content(request, response, delivery);
     } else {
