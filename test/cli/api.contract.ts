@@ -52,7 +52,12 @@ export function apiContract(name: string, open: () => Promise<ApiSubject>): void
       await folder?.remove();
     }, 60_000);
 
-    const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: Uint8Array | string) =>
+    const ask = (
+      method: string,
+      path: string,
+      headers: Record<string, string> = {},
+      body?: Uint8Array | string,
+    ) =>
       fetch(`${subject.url}${path}`, {
         method,
         headers: { authorization: `Bearer ${subject.token}`, ...headers },
