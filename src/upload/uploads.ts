@@ -42,6 +42,8 @@ export interface UploadsOptions {
   readonly settings: UploadSettings;
   readonly hooks: UploadHooks;
   readonly now?: () => Instant;
+  /** How long a writer that is replaced may flush what it has received. */
+  readonly graceMs?: number;
 }
 
 /** The bytes of an upload so far published, as extents. */
@@ -62,18 +64,20 @@ export class Uploads {
   readonly #settings: UploadSettings;
   readonly #hooks: UploadHooks;
   readonly #now: () => Instant;
-  readonly #leases = new Leases(takeoverGraceMs);
+  readonly #leases: Leases;
   readonly #space: SpaceBudget;
   /** Confirmed offsets of uploads being written: LMDB shows a commit a moment before it is synced. */
   readonly #confirmed = new Map<string, number>();
 
-  constructor({ state, storage, log, settings, hooks, now = Date.now }: UploadsOptions) {
+  constructor(options: UploadsOptions) {
+    const { state, storage, log, settings, hooks, now = Date.now, graceMs = takeoverGraceMs } = options;
     this.#state = state;
     this.#storage = storage;
     this.#log = log;
     this.#settings = settings;
     this.#hooks = hooks;
     this.#now = now;
+    this.#leases = new Leases(graceMs);
     this.#space = new SpaceBudget(storage, settings.reserveBytes);
   }
 

@@ -34,6 +34,8 @@ export interface EngineOptions {
   readonly folder?: string;
   readonly wrap?: (storage: Storage) => Storage;
   readonly log?: Log;
+  /** What a replaced writer may take to flush; the program's own when left out. */
+  readonly graceMs?: number;
 }
 
 /** The engine on real LMDB and real files, and what its hooks were told. */
@@ -59,7 +61,8 @@ export class Engine {
     } = parts);
   }
 
-  static async open({ settings, hooks, folder, wrap, log = silent }: EngineOptions = {}): Promise<Engine> {
+  static async open(options: EngineOptions = {}): Promise<Engine> {
+    const { settings, hooks, folder, wrap, log = silent, graceMs } = options;
     const data = folder ?? (await mkdtemp(join(tmpdir(), 'sluis-upload-')));
     const state = await State.open(join(data, 'state'));
     const disk = await openDiskStorage(join(data, 'storage'));
@@ -70,6 +73,7 @@ export class Engine {
       state,
       storage,
       log,
+      ...(graceMs === undefined ? {} : { graceMs }),
       settings: { ...uploadDefaults, reserveBytes: 0, ...settings },
       hooks: {
         claims: () => undefined,
