@@ -76,10 +76,9 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
   try {
     const lock = await FolderLock.take(folder);
     closing.push({ name: 'lock', stop: () => lock.release() });
-    const keyRing = KeyRing.open(join(folder, 'sluis.key'));
     const state = await State.open(join(folder, 'state'));
     closing.push({ name: 'state', stop: () => state.close() });
-    await keyRing.confirm(state);
+    const keyRing = await KeyRing.of(join(folder, 'sluis.key'), state);
     const storage = await openDiskStorage(join(folder, 'storage'));
     const { totalBytes } = await storage.space();
     const addressBook = new AddressBook(state);
@@ -170,7 +169,6 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       },
     });
     await uploads.resumeAfterStart();
-    closing.push({ name: 'uploads', stop: () => uploads.stop() });
     await begin('lanes', lanes);
     await begin('follower', follower);
 
@@ -207,7 +205,14 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         config,
       }),
     });
-    closing.push({ name: 'listener', stop: (deadline) => listener.stop(deadline) });
+    // What drains is told to end: a body that comes slowly is answered with where to go on, a long poll with nothing new.
+    closing.push({
+      name: 'listener',
+      stop: async (deadline) => {
+        bell.stop();
+        await Promise.all([uploads.stop(), listener.stop(deadline)]);
+      },
+    });
     log.info('exchange.started', { port: listener.port, listener: listener.kind });
     return { listener, state, addressBook, metrics: gaugesOf(uploads, pool, storage), stop };
   } catch (error) {

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import {
   closeSync,
-  existsSync,
   fsyncSync,
+  lstatSync,
   openSync,
   readFileSync,
   renameSync,
@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { Fatal } from '../ops/error.ts';
+import { asError, Fatal } from '../ops/error.ts';
 import { keys } from '../state/keys.ts';
 import type { Sealed } from '../state/records.ts';
 import type { State } from '../state/state.ts';
@@ -43,18 +43,27 @@ export class KeyRing {
   }
 
   /**
+   * The key file of a data folder: made where nothing was sealed yet, and else the one that it was sealed
+   * with. Throws Fatal when that is missing, is another one, or can be read by others.
+   */
+  static async of(path: string, state: State): Promise<KeyRing> {
+    if (state.get(keys.meta, 'key-check') !== undefined && !isThere(path)) {
+      throw new Fatal(`the key file ${path} is missing: put the one of this data folder back`, 6);
+    }
+    const ring = KeyRing.open(path);
+    await ring.confirm(state);
+    return ring;
+  }
+
+  /**
    * Reads the key file, or makes it (mode 0600) where there is none yet. Throws Fatal when others can
    * read it, or when it is not a key file.
    */
   static open(path: string): KeyRing {
-    if (!existsSync(path)) {
+    if (!isThere(path)) {
       makeKeyFile(path);
     }
-    const mode = statSync(path).mode & 0o777;
-    if ((mode & 0o077) !== 0) {
-      throw new Fatal(`others can read the key file ${path} (mode ${mode.toString(8)}): chmod 600 it`, 6);
-    }
-    const text = readFileSync(path, 'utf8').trim();
+    const text = readKeyFile(path);
     const secret = Buffer.from(text.slice(prefix.length), 'base64url');
     if (!text.startsWith(prefix) || secret.byteLength !== 32) {
       throw new Fatal(`${path} is not a key file of this program`, 6);
@@ -63,8 +72,8 @@ export class KeyRing {
   }
 
   /**
-   * Throws Fatal when the records in `state` were made with another key file: a lost one would else be
-   * replaced by a new one in silence, and nothing that was sealed could be opened again.
+   * Throws Fatal when the records in `state` were made with another key file: nothing that was sealed
+   * could be opened.
    */
   async confirm(state: State): Promise<void> {
     const mine = this.mac('key-check', 'the key file of this data folder');
@@ -106,6 +115,26 @@ export class KeyRing {
   /** Keyed look-up value, 64 hexadecimal digits. */
   mac(purpose: MacPurpose, text: string): string {
     return createHmac('sha256', this.#macKey).update(`${purpose}\0${text}`).digest('hex');
+  }
+}
+
+/** Also for a link to a file that is not there now: its disk may not be mounted, and it must not be replaced. */
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function readKeyFile(path: string): string {
+  try {
+    const mode = statSync(path).mode & 0o777;
+    if ((mode & 0o077) !== 0) {
+      throw new Fatal(`others can read the key file ${path} (mode ${mode.toString(8)}): chmod 600 it`, 6);
+    }
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if (error instanceof Fatal) {
+      throw error;
+    }
+    throw new Fatal(`cannot read the key file ${path}: ${asError(error).message}`, 6, error);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Lets long-polls wait for something to come into a mailbox. */
 export class Bell {
   readonly #waiting = new Map<string, Set<() => void>>();
+  #stopped = false;
 
   ring(mailbox: string): void {
     for (const wake of [...(this.#waiting.get(mailbox) ?? [])]) {
@@ -8,9 +9,17 @@ export class Bell {
     }
   }
 
+  /** Wakes everybody; nobody waits any more. */
+  stop(): void {
+    this.#stopped = true;
+    for (const mailbox of [...this.#waiting.keys()]) {
+      this.ring(mailbox);
+    }
+  }
+
   /** Resolves at the next ring, after `ms`, or when `signal` aborts; whichever comes first. */
   async wait(mailbox: string, ms: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) {
+    if (signal.aborted || this.#stopped) {
       return;
     }
     const waiting = this.#waiting.get(mailbox) ?? new Set();

@@ -1,12 +1,20 @@
 import { mkdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Database, type Key as LmdbKey, open, type RootDatabase } from 'lmdb';
 import { Packr } from 'msgpackr';
-import { Fatal } from '../ops/error.ts';
+import { asError, Fatal } from '../ops/error.ts';
+import { diskFull, storageError } from '../storage/errors.ts';
+import { syncFolder } from '../storage/sync-folder.ts';
 import { type Key, type KeyPart, keys, type Table } from './keys.ts';
 import { migrations, schemaVersion } from './migrations/index.ts';
 
 /** Sorts behind every key part: ids and numbers are below it. */
 const behindAll = '\uffff';
+
+/** LMDB says EIO (5) of a write that a full disk cut short; with less room than this it is taken for that. */
+const fullBelowBytes = 1024 * 1024;
+const shortWrite = 5;
 
 /**
  * Plain maps, no record extension: a record must be readable without what was written before it.
@@ -43,14 +51,19 @@ export interface Transaction extends Reader {
  * event loop, or while another is being synced, share one sync.
  */
 export class State implements Reader {
+  /** Whether `open` made it: there was no state in the folder. */
+  readonly isNew: boolean;
+  readonly #folder: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #tables = new Map<string, Database<Buffer, LmdbKey>>();
 
-  private constructor(root: RootDatabase<Buffer, string>) {
+  private constructor(folder: string, root: RootDatabase<Buffer, string>) {
+    this.#folder = folder;
     this.#root = root;
     for (const { name } of Object.values(keys)) {
       this.#tables.set(name, root.openDB<Buffer, LmdbKey>({ name, encoding: 'binary' }));
     }
+    this.isNew = this.get(keys.meta, 'schema') === undefined;
   }
 
   /** Opens (or makes) the state in `folder`, brings it to today's schema; throws Fatal when it is newer. */
@@ -61,11 +74,18 @@ export class State implements Reader {
       maxDbs: 64,
       encoding: 'binary',
       overlappingSync: false,
+      // Else lmdb opens a batch of its own for each turn, and when a disk is full that batch's promise, which
+      // nobody holds, ends the program. Commits that wait for one sync share the next one all the same.
+      eventTurnBatching: false,
       // No deltas in memory beside LMDB's own page cache.
       cache: false,
     });
-    const state = new State(root);
+    const state = new State(folder, root);
     await state.#migrate();
+    // What a commit syncs is the file; that the file has its name is the folders' business.
+    for (const path of [folder, dirname(folder)]) {
+      await syncFolder(path);
+    }
     return state;
   }
 
@@ -98,11 +118,12 @@ export class State implements Reader {
 
   /**
    * Runs `change` in one transaction. Resolves with its result when durable. What `change` throws
-   * rejects the promise and writes nothing: puts are kept back until it has returned.
+   * rejects the promise and writes nothing: puts are kept back until it has returned. Rejects StorageFull
+   * when the disk is; nothing is written then either.
    */
   async commit<R>(change: (tx: Transaction) => R): Promise<R> {
     let outcome: { result: R } | { error: unknown } | undefined;
-    await this.#root.transaction(() => {
+    const committed = this.#root.transaction(() => {
       const tx = new Buffered(this);
       try {
         outcome = { result: change(tx) };
@@ -119,6 +140,9 @@ export class State implements Reader {
         }
       }
     });
+    await committed.catch(async (thrown: unknown) => {
+      throw await this.#failureOf(thrown);
+    });
     if (outcome === undefined) {
       throw new Error('LMDB ended a transaction without running it');
     }
@@ -130,6 +154,18 @@ export class State implements Reader {
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+
+  /** Why a commit failed: lmdb hides it in a promise of its own, which must not be left to itself. */
+  async #failureOf(thrown: unknown): Promise<unknown> {
+    const error = asError(thrown);
+    const cause: unknown = 'commitError' in error ? await causeOf(error.commitError) : error;
+    const named = storageError(cause);
+    if (named !== cause || !(cause instanceof Error && 'code' in cause && cause.code === shortWrite)) {
+      return named;
+    }
+    const { bavail, bsize } = await statfs(this.#folder);
+    return bavail * bsize < fullBelowBytes ? diskFull(cause) : named;
   }
 
   #table<K extends Key, V>(table: Table<K, V>): Database<Buffer, LmdbKey> {
@@ -154,6 +190,16 @@ export class State implements Reader {
         tx.put(keys.meta, 'schema', migration.to);
       });
     }
+  }
+}
+
+/** What a promise rejects with. */
+async function causeOf(rejected: unknown): Promise<unknown> {
+  try {
+    await rejected;
+    return new Error('LMDB failed to commit and did not say why');
+  } catch (cause) {
+    return cause;
   }
 }
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { mkdirSync, writeSync } from 'node:fs';
 import { type FileHandle, open, readdir, rm, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StorageDamaged, storageError } from './errors.ts';
 import { bucketCount, folderMode, objectMode } from './limits.ts';
 import { readExtents, slice } from './reader.ts';
 import type { Extent, FileRange, ObjectId, ObjectWriter, Storage, StorageSpace } from './storage.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const objectPattern = /^[0-9a-z-]{1,64}$/;
 
@@ -25,10 +26,9 @@ export async function openDiskStorage(folder: string): Promise<Storage> {
       mkdirSync(join(objects, bucket), { mode: folderMode });
     }
   }
-  if (there.size < bucketCount) {
-    for (const path of [objects, folder]) {
-      syncFolderNow(path);
-    }
+  // Each time: a kill may have come between making them and this.
+  for (const path of [objects, folder, dirname(folder)]) {
+    await syncFolder(path);
   }
   return new DiskStorage(objects);
 }
@@ -177,23 +177,5 @@ class DiskWriter implements ObjectWriter {
 
   async close(): Promise<void> {
     await this.#file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-function syncFolderNow(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

@@ -35,7 +35,10 @@ export function storageError(thrown: unknown): unknown {
   if (!(thrown instanceof Error) || thrown instanceof SluisError || !('code' in thrown)) {
     return thrown;
   }
-  return fullCodes.has(thrown.code) || fullNumbers.has(thrown.code)
-    ? new StorageFull('the disk is full: free space, then resume', {}, thrown)
-    : thrown;
+  return fullCodes.has(thrown.code) || fullNumbers.has(thrown.code) ? diskFull(thrown) : thrown;
+}
+
+/** StorageFull for a disk that turned out to be. */
+export function diskFull(cause: unknown): StorageFull {
+  return new StorageFull('the disk is full: free space, then resume', {}, cause);
 }

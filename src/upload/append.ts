@@ -17,7 +17,8 @@ export interface AppendOptions extends Appending {
 /**
  * One request's body on its way into an object: writes it under the lease, and checkpoints while it runs.
  *
- * A checkpoint is fdatasync, then one commit. Writing goes on meanwhile; there is one checkpoint at a
+ * A checkpoint is fdatasync, then one commit. Writing goes on meanwhile, but no further than one more
+ * checkpoint's bytes: on a slow disk too, that bounds what a crash can take. There is one checkpoint at a
  * time. The upload's last byte is recorded only when the body has ended, so that a body that goes
  * beyond the length never completes an upload.
  */
@@ -25,6 +26,8 @@ export class Append implements BodySink {
   readonly #options: AppendOptions;
   readonly #watermark: Watermark;
   #recorded: number;
+  /** When the offset of the last checkpoint was read; the next one counts from there. */
+  #checkpointAt = performance.now();
   #checkpoint: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** A checkpoint failed. After a failed fdatasync the kernel forgets what it lost, so none may follow. */
@@ -57,9 +60,12 @@ export class Append implements BodySink {
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {
-    const { lease, writer } = this.#options;
+    const { lease, writer, settings } = this.#options;
     return lease.run(async () => {
       const start = this.#begin(bytes, position);
+      while (this.#checkpoint !== undefined && this.#unrecorded >= settings.checkpointBytes) {
+        await this.#checkpoint;
+      }
       await writer.write(bytes, start);
       this.#settle(start);
     });
@@ -87,11 +93,21 @@ export class Append implements BodySink {
 
   #settle(start: number): void {
     this.#watermark.settle(start);
-    const waiting = this.#watermark.value - this.#recorded;
-    if (waiting >= this.#options.settings.checkpointBytes) {
+    if (this.#unrecorded >= this.#options.settings.checkpointBytes) {
       this.#checkpointMeanwhile();
-    } else if (waiting > 0) {
-      this.#timer ??= setTimeout(() => this.#checkpointMeanwhile(), this.#options.settings.checkpointMs);
+    } else if (this.#checkpoint === undefined) {
+      this.#checkpointSoon();
+    }
+  }
+
+  get #unrecorded(): number {
+    return this.#watermark.value - this.#recorded;
+  }
+
+  #checkpointSoon(): void {
+    if (this.#unrecorded > 0 && this.#timer === undefined) {
+      const ms = this.#options.settings.checkpointMs - (performance.now() - this.#checkpointAt);
+      this.#timer = setTimeout(() => this.#checkpointMeanwhile(), Math.max(0, ms));
     }
   }
 
@@ -113,8 +129,8 @@ export class Append implements BodySink {
       })
       .finally(() => {
         this.#checkpoint = undefined;
-        if (this.#failure === undefined && this.#watermark.value > this.#recorded) {
-          this.#timer ??= setTimeout(() => this.#checkpointMeanwhile(), this.#options.settings.checkpointMs);
+        if (this.#failure === undefined) {
+          this.#checkpointSoon();
         }
       });
   }
@@ -122,6 +138,7 @@ export class Append implements BodySink {
   async #checkpointNow(): Promise<void> {
     const { lease, writer, settings, record } = this.#options;
     const offset = this.#watermark.value;
+    this.#checkpointAt = performance.now();
     if (settings.durability === 'durable') {
       await writer.sync();
     }

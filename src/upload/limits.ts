@@ -10,7 +10,7 @@ export interface UploadSettings {
   readonly checkpointMs: number;
   /** The largest upload. */
   readonly bytesMax: number;
-  /** Bytes of the disk that uploads never take: for LMDB, logs and derived objects. */
+  /** Bytes of the disk for LMDB, logs and derived objects: no upload is let in, and none goes on, below it. */
   readonly reserveBytes: number;
 }
 

@@ -1,5 +1,6 @@
 import { isId } from '../state/ids.ts';
 import { type Priority, priorities, type UploadRecord } from '../state/records.ts';
+import { parseMediaType } from '../study/media-type.ts';
 import { HeaderInvalid } from './errors.ts';
 import { metadataCharactersMax, metadataValueCharactersMax, receiversMax } from './limits.ts';
 
@@ -10,7 +11,8 @@ const header = 'Upload-Metadata';
 const keyPattern = /^[\x21-\x2b\x2d-\x7e]+$/;
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const mailboxPattern = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;
-const mediaTypePattern = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:\s*;[\x20-\x7e]*)?$/;
+/** Parameters that tell how a package is read (RFC 2387). Any other (`name=`) may be a file's name, and so a patient's. */
+const mediaTypeParameters = ['type', 'boundary'] as const;
 
 /**
  * Reads an Upload-Metadata header (tus 1.0.0, Creation): comma separated pairs of an ASCII key and a
@@ -106,7 +108,15 @@ function priority(text: string): Priority | undefined {
 }
 
 function mediaType(text: string): string | undefined {
-  return text.length <= 256 && mediaTypePattern.test(text) ? text : undefined;
+  const found = parseMediaType(text);
+  if (found === undefined) {
+    return undefined;
+  }
+  const kept = mediaTypeParameters.flatMap((name) => {
+    const value = found.parameters.get(name);
+    return value === undefined ? [] : [`; ${name}="${value.replace(/["\\]/g, '\\$&')}"`];
+  });
+  return found.type + kept.join('');
 }
 
 function transfer(text: string): string | undefined {

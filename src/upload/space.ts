@@ -20,6 +20,17 @@ export class SpaceBudget {
     return this.#comingBytes;
   }
 
+  /** Rejects StorageFull when something else has filled the disk into the reserve. */
+  async check(): Promise<void> {
+    const { freeBytes } = await this.#storage.space();
+    if (freeBytes < this.#reserveBytes) {
+      throw new StorageFull('the disk is full: free space, then resume', {
+        free: freeBytes,
+        reserve: this.#reserveBytes,
+      });
+    }
+  }
+
   /** Sets `bytes` aside for a new upload. Rejects StorageFull when they do not fit beside the reserve. */
   async reserve(bytes: number): Promise<void> {
     const { freeBytes } = await this.#storage.space();

@@ -7,7 +7,7 @@ import { SluisError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import { isId } from '../state/ids.ts';
 import { StorageDamaged, StorageFull } from '../storage/errors.ts';
-import { UploadNotFound } from './errors.ts';
+import { UploadNotFound, UploadsStopping } from './errors.ts';
 import { checkEnd } from './machine.ts';
 import { parseMetadata } from './metadata.ts';
 import { bytesHeader, checkBodyType, checkExtensions, checkTusVersion, isUploadBody } from './tus-headers.ts';
@@ -134,15 +134,15 @@ class Tus {
     });
   }
 
-  /** A disk that filled up meanwhile is no reason to lose the upload: the client goes on from the offset. */
+  /** A disk that filled up, or a program that stops, is no reason to lose the upload: the client goes on from the offset. */
   async #appendFirst(exchange: Exchange, principal: Principal, id: string): Promise<number> {
     try {
       return (await this.#uploads.append(id, principal, 0, exchange.body)).offset;
     } catch (error) {
-      if (!(error instanceof StorageFull)) {
+      if (!(error instanceof StorageFull || error instanceof UploadsStopping)) {
         throw error;
       }
-      this.#log.warn('upload.storage-full', { upload: id });
+      this.#log.warn('upload.begun-only', { upload: id, error });
       return this.#uploads.head(id, principal).offset;
     }
   }

@@ -1,6 +1,6 @@
 import type { Principal } from '../access/principal.ts';
 import type { RequestBody } from '../http/exchange.ts';
-import { asError } from '../ops/error.ts';
+import { asError, Fatal } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import { newId } from '../state/ids.ts';
 import { keys } from '../state/keys.ts';
@@ -94,6 +94,9 @@ export class Uploads {
    * Before the first request: counts what open uploads have still to send and removes the bytes of
    * uploads whose record is gone (a crash between the two). Bytes beyond a recorded offset are cut
    * off when the upload is next opened.
+   *
+   * Throws Fatal, and removes nothing, when the state is new though there are bytes: then it is the
+   * records that are missing, and the bytes may be all that is left.
    */
   async resumeAfterStart(): Promise<{ open: number; removed: number }> {
     const objects = new Set<string>();
@@ -108,11 +111,17 @@ export class Uploads {
     let removed = 0;
     for await (const object of this.#storage.list()) {
       if (isUploadObject(object) && !objects.has(object)) {
+        if (this.#state.isNew) {
+          throw new Fatal('the storage holds uploads, but their records are missing: put state/ back', 7);
+        }
         await this.#storage.remove(object);
         removed++;
       }
     }
     this.#log.info('uploads.resumed', { count: open });
+    if (removed > 0) {
+      this.#log.warn('uploads.orphans-removed', { count: removed });
+    }
     return { open, removed };
   }
 
@@ -179,6 +188,7 @@ export class Uploads {
     // A request that cannot be right must not disturb who is writing: offsets never go back.
     const before = this.head(id, principal);
     startAppend(before, claimed, body.length, bytesMax);
+    await this.#space.check();
     const lease = await this.#leases.take(id, before.epoch);
     try {
       const upload = this.head(id, principal);

@@ -1,4 +1,13 @@
-import { chmodSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KeyRing } from '../../src/access/key-ring.ts';
 import { Fatal } from '../../src/ops/error.ts';
@@ -93,10 +102,28 @@ describe('the key ring', () => {
   it('refuses records that were made with another key file', async () => {
     const state = await State.open(folder.file('state'));
     try {
-      await KeyRing.open(path).confirm(state);
-      await KeyRing.open(path).confirm(state);
+      await KeyRing.of(path, state);
+      await KeyRing.of(path, state);
       rmSync(path);
-      await expect(KeyRing.open(path).confirm(state)).rejects.toThrow('put that one back');
+      KeyRing.open(path);
+      await expect(KeyRing.of(path, state)).rejects.toThrow('put that one back');
+    } finally {
+      await state.close();
+    }
+  });
+
+  it('never makes a new key file where something was sealed with the one that is missing', async () => {
+    const state = await State.open(folder.file('state'));
+    try {
+      await KeyRing.of(path, state);
+      renameSync(path, folder.file('elsewhere'));
+      await expect(KeyRing.of(path, state)).rejects.toThrow('is missing');
+      expect(existsSync(path)).toBe(false);
+      // A link into a disk that is not mounted now.
+      symlinkSync(folder.file('unmounted'), path);
+      await expect(KeyRing.of(path, state)).rejects.toThrow('cannot read the key file');
+      renameSync(folder.file('elsewhere'), folder.file('unmounted'));
+      await KeyRing.of(path, state);
     } finally {
       await state.close();
     }

@@ -43,6 +43,14 @@ describe('the bell', () => {
     await new Bell().wait('a', longMs, gone.signal);
   });
 
+  it('lets nobody wait while the program stops', async () => {
+    const bell = new Bell();
+    const waiting = [bell.wait('a', longMs, never), bell.wait('b', longMs, never)];
+    bell.stop();
+    await Promise.all(waiting);
+    await bell.wait('a', longMs, never);
+  });
+
   it('does not mind that nobody listens', () => {
     expect(() => new Bell().ring('a')).not.toThrow();
   });

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Exit } from '../support/child.ts';
 import { freePorts } from '../support/ports.ts';
 import { type Program, startProgram } from '../support/processes.ts';
 
@@ -105,15 +106,30 @@ export class ExchangeProcess {
     await this.#program?.exited;
   }
 
-  async stop(): Promise<void> {
+  /** SIGTERM, as an operator does. Undefined when it does not run. */
+  async stop(): Promise<Exit | undefined> {
     this.#peakMemoryBytes = this.peakMemoryBytes;
-    await this.#program?.stop();
+    return this.#program?.stop();
   }
 
   /** An API call by an organization. */
-  async get(organization: string, path: string): Promise<{ status: number; body: unknown }> {
+  get(organization: string, path: string): Promise<{ status: number; body: unknown }> {
+    return this.#ask(organization, path, {});
+  }
+
+  /** The same, with a JSON body. */
+  post(organization: string, path: string, body: unknown): Promise<{ status: number; body: unknown }> {
+    return this.#ask(organization, path, { method: 'POST', body: JSON.stringify(body) });
+  }
+
+  async #ask(
+    organization: string,
+    path: string,
+    init: { readonly method?: string; readonly body?: string },
+  ): Promise<{ status: number; body: unknown }> {
     const token = readFileSync(this.tokenFile(organization), 'utf8').trim();
-    const response = await fetch(`${this.server}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const response = await fetch(`${this.server}${path}`, { ...init, headers });
     return { status: response.status, body: await response.json() };
   }
 }

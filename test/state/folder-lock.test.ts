@@ -1,10 +1,16 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Fatal } from '../../src/ops/error.ts';
 import { FolderLock } from '../../src/state/folder-lock.ts';
+import { startChild } from '../support/child.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
+
+const loader = fileURLToPath(new URL('../upload/typescript.mjs', import.meta.url));
+const taker = fileURLToPath(new URL('lock-taker.ts', import.meta.url));
 
 describe('the lock of a data folder', () => {
   let folder: TempFolder;
@@ -42,6 +48,29 @@ describe('the lock of a data folder', () => {
     expect(existsSync(path)).toBe(true);
     await (await FolderLock.take(folder.path)).release();
   });
+
+  it('that a killed process left is had by one of the processes that come in the same instant', async () => {
+    const stale = `require('net').createServer().listen(${JSON.stringify(folder.file('exchange.lock'))}, () => process.kill(process.pid, 'SIGKILL'))`;
+    for (let round = 0; round < 5; round++) {
+      spawnSync(process.execPath, ['-e', stale]);
+      expect(existsSync(folder.file('exchange.lock'))).toBe(true);
+      const signal = folder.file(`go-${round.toString()}`);
+      const takers = await Promise.all(
+        Array.from({ length: 3 }, () =>
+          startChild(process.execPath, [loader, taker, folder.path, signal], {}),
+        ),
+      );
+      try {
+        await Promise.all(takers.map((one) => one.waitFor(/^ready$/)));
+        await writeFile(signal, '');
+        const outcomes = await Promise.all(takers.map((one) => one.waitFor(/^(taken|refused)$/)));
+        expect(outcomes.filter(([, outcome]) => outcome === 'taken')).toHaveLength(1);
+      } finally {
+        for (const one of takers) one.kill('SIGKILL');
+        await Promise.all(takers.map((one) => one.exited));
+      }
+    }
+  }, 120_000);
 
   it('refuses a path that the system would cut, and so lock something else', async () => {
     await expect(FolderLock.take(folder.file('x'.repeat(120)))).rejects.toThrow('too long');

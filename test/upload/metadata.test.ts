@@ -40,6 +40,17 @@ describe('upload metadata', () => {
     expect(parseMetadata(`filename ${base64('Jansen, P.dcm')},is_confidential,x ,from `)).toEqual(nothing);
   });
 
+  it('keeps of a media type only what tells how a package is read', () => {
+    const filetype = 'Multipart/Related; name="Jansen, P.dcm"; boundary=a"b; type="application/dicom"';
+    expect(() => parseMetadata(header({ filetype }))).toThrow(HeaderInvalid);
+    expect(parseMetadata(header({ filetype: filetype.replace('a"b', '"a\\"b"') })).filetype).toBe(
+      'multipart/related; type="application/dicom"; boundary="a\\"b"',
+    );
+    expect(parseMetadata(header({ filetype: 'application/dicom; name=Jansen' })).filetype).toBe(
+      'application/dicom',
+    );
+  });
+
   it('refuses a known key with a value that is not allowed, and never repeats the value', () => {
     const bad: Record<string, string>[] = [
       { priority: 'high' },

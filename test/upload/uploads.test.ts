@@ -1,3 +1,5 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import { StorageFull } from '../../src/storage/errors.ts';
@@ -23,6 +25,7 @@ import { FakeBody } from './fake-body.ts';
 import { withParts, withWriter } from './wrapped-storage.ts';
 
 const KiB = 1024;
+const MiB = 1024 * KiB;
 
 describe('uploads', () => {
   const engines: Engine[] = [];
@@ -160,6 +163,40 @@ describe('uploads', () => {
     expect(Math.max(...ahead)).toBeLessThanOrEqual(0);
   });
 
+  it('write no further ahead of a slow sync than one checkpoint and what is in flight', async () => {
+    const chunk = 16 * KiB;
+    const checkpointBytes = 64 * KiB;
+    let written = 0;
+    let recorded = 0;
+    let furthest = 0;
+    const engine = await open({
+      settings: { checkpointBytes },
+      wrap: (disk) =>
+        withWriter(disk, (writer) => ({
+          write: async (bytes, position) => {
+            await writer.write(bytes, position);
+            written = position + bytes.byteLength;
+            furthest = Math.max(furthest, written - recorded);
+          },
+          sync: async () => {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            await writer.sync();
+          },
+        })),
+      hooks: {
+        published: (_id, offset) => {
+          recorded = offset;
+        },
+      },
+    });
+    const { id } = await engine.uploads.create(alice, request(MiB));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(MiB), chunk));
+    expect(engine.published.length).toBeGreaterThan(5);
+    // What a running checkpoint covers, as much again, and two writes.
+    expect(furthest).toBeLessThanOrEqual(2 * checkpointBytes + 2 * chunk);
+    expect((await engine.bytes(id)).equals(pattern(MiB))).toBe(true);
+  });
+
   it('keep what arrived when the peer vanishes, and go on from there', async () => {
     const engine = await open();
     const bytes = pattern(50_000);
@@ -294,6 +331,38 @@ describe('uploads', () => {
     expect(again.uploads.load.comingBytes).toBe(70);
     expect(await again.bytes(id)).toEqual(pattern(30));
     expect(await objects(again)).toBe(2);
+  });
+
+  it('keep all bytes when it is the records that are missing', async () => {
+    const engine = await open();
+    const { id } = await engine.uploads.create(alice, request(100));
+    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(30)));
+    await engine.close();
+    await rename(join(engine.folder, 'state'), join(engine.folder, 'elsewhere'));
+    const without = await Engine.open({ folder: engine.folder });
+    await expect(without.uploads.resumeAfterStart()).rejects.toThrow('put state/ back');
+    expect(await objects(without)).toBe(1);
+    await without.close();
+    await rm(join(engine.folder, 'state'), { recursive: true });
+    await rename(join(engine.folder, 'elsewhere'), join(engine.folder, 'state'));
+    const again = await Engine.open({ folder: engine.folder });
+    engines.splice(engines.indexOf(engine), 1, again);
+    expect(await again.uploads.resumeAfterStart()).toEqual({ open: 1, removed: 0 });
+    expect(await again.bytes(id)).toEqual(pattern(30));
+  });
+
+  it('go no further into a disk that something else has filled', async () => {
+    let freeBytes = 10_000;
+    const engine = await open({
+      settings: { reserveBytes: 1000 },
+      wrap: (disk) => withParts(disk, { space: () => Promise.resolve({ freeBytes, totalBytes: 20_000 }) }),
+    });
+    const { id } = await engine.uploads.create(alice, request(100));
+    freeBytes = 999;
+    const refused = engine.uploads.append(id, alice, 0, FakeBody.of(pattern(10)));
+    await expect(refused).rejects.toBeInstanceOf(StorageFull);
+    freeBytes = 1000;
+    expect((await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(10)))).offset).toBe(10);
   });
 
   it('record what arrived when the program stops, and refuse more', async () => {
