@@ -7,8 +7,8 @@ export default defineConfig({
     // Forks, not threads: uWebSockets.js aborts the process when a thread that owns a listener exits.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     teardownTimeout: 10_000,
   },
 });

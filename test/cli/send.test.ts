@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { appendFile, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFileSync } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
@@ -324,7 +325,7 @@ describe('what sluis send takes', () => {
   it('stops when a file changes between reading and sending', async () => {
     exchange.faults.push((_, __, route) => {
       if (!route.startsWith('POST /v1/uploads')) return false;
-      void appendFile(study[1]?.path ?? '', Buffer.alloc(2));
+      appendFileSync(study[1]?.path ?? '', Buffer.alloc(2));
       return false;
     });
     const { code, err } = await send();

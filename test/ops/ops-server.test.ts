@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Fatal } from '../../src/ops/error.ts';
 import { openLog } from '../../src/ops/log.ts';
 import { Metrics } from '../../src/ops/metrics.ts';
@@ -75,24 +75,25 @@ describe('the ops server', () => {
   });
 
   it('lets a running answer end when it stops, and cuts it at the deadline', async () => {
-    let answerMetrics = (_text: string) => {};
+    let answerMetrics: ((text: string) => void) | undefined;
+    const asked = () => vi.waitFor(() => expect(answerMetrics).toBeDefined(), { timeout: 60_000 });
     const text = () =>
       new Promise<string>((resolve) => {
         answerMetrics = resolve;
       });
     const first = await started({ metrics: { contentType: 'text/plain', text } });
     const answered = fetch(`${first.url}/metrics`).then((answer) => answer.text());
-    await expect.poll(() => answerMetrics.length).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await asked();
     const stopped = first.server.stop(new AbortController().signal);
-    answerMetrics('the last words');
+    answerMetrics?.('the last words');
     expect(await answered).toBe('the last words');
     await stopped;
 
+    answerMetrics = undefined;
     const second = await started({ metrics: { contentType: 'text/plain', text } });
     const cut = fetch(`${second.url}/metrics`);
     const failed = expect(cut).rejects.toThrow();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await asked();
     await second.server.stop(AbortSignal.abort());
     await failed;
   });

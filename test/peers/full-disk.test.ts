@@ -15,8 +15,8 @@ const mailboxes = [
 ] as const;
 
 const asRoot = (file: string, ...args: string[]): void => {
-  const [first = '', ...rest] = process.getuid?.() === 0 ? [file, ...args] : ['sudo', '-n', file, ...args];
-  execFileSync(first, rest);
+  const isRoot = process.getuid?.() === 0;
+  execFileSync(isRoot ? file : 'sudo', isRoot ? args : ['-n', file, ...args]);
 };
 
 /** A real full disk: a small tmpfs, which only root can mount; therefore it stands with the peers. */

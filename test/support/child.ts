@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 
 /** Kept of each stream; a program that prints more loses its oldest lines here. */
 const LINES_MAX = 10_000;
-const WAIT_MS = 30_000;
+const WAIT_MS = 90_000;
 
 export interface Exit {
   readonly code: number | null;
@@ -17,7 +17,7 @@ export interface Child {
   readonly stderr: readonly string[];
   /**
    * The first line of either stream that matches, earlier ones included. Rejects, with the last
-   * lines, when the process ends first or `withinMs` (30 s) are over.
+   * lines, when the process ends first or `withinMs` (90 s) are over.
    */
   waitFor(pattern: RegExp, withinMs?: number): Promise<RegExpExecArray>;
   /** Sends the signal; nothing when the process has ended. */

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setImmediate as tick } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type FaultProxy, type FaultProxyOptions, openFaultProxy } from './fault-proxy.ts';
+import { until } from './until.ts';
 
 const cleanUp: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -57,10 +58,6 @@ async function readAll(socket: Socket): Promise<{ bytes: Buffer; ended: 'fin' | 
   return { bytes: Buffer.concat(chunks), ended };
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await tick();
-}
-
 const random = (bytes: number): Buffer =>
   Buffer.from(Array.from({ length: bytes }, (_, at) => (at * 31) ^ (at >> 7)));
 
@@ -79,7 +76,7 @@ describe('a fault proxy', () => {
     expect(proxy.cuts).toBe(0);
   });
 
-  it('never passes more than its rate, and twice the rate takes about half the time', async () => {
+  it('never passes more than its rate', async () => {
     const port = await listen((socket) => socket.resume().on('end', () => socket.end()));
     const seconds = async (bytesPerSecondUp: number): Promise<number> => {
       const proxy = await proxyTo(port, { bytesPerSecondUp });
@@ -90,11 +87,9 @@ describe('a fault proxy', () => {
       expect(proxy.bytesUp).toBe(600_000);
       return (performance.now() - start) / 1000;
     };
-    const [slow, fast] = [await seconds(600_000), await seconds(1_200_000)];
-    // Never above the rate, but for the last slice.
-    expect(600_000 / slow).toBeLessThan(600_000 * 1.06);
-    expect(slow / fast).toBeGreaterThan(1.5);
-    expect(slow / fast).toBeLessThan(2.7);
+    // But for the last slice; how near it comes is the token bucket's, which has a clock of its own in its test.
+    expect(600_000 / (await seconds(600_000))).toBeLessThan(600_000 * 1.06);
+    expect(600_000 / (await seconds(1_200_000))).toBeLessThan(1_200_000 * 1.06);
   });
 
   it('shares one rate over all connections', async () => {

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as tick } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openRecordingProxy, type RecordingProxy } from './recording-proxy.ts';
 import { referencedSopInstanceUids } from './stow-answer.ts';
 import { generateStudy } from './study/study.ts';
+import { until } from './until.ts';
 
 const cleanUp: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -71,10 +71,6 @@ const post = (proxy: RecordingProxy, body: Buffer, path = '/dicom-web/studies'):
     headers: { 'content-type': TYPE },
     body: Uint8Array.from(body),
   });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await tick();
-}
 
 describe('a recording proxy', () => {
   it('passes request and answer on unchanged and records both', async () => {

@@ -5,14 +5,25 @@ const SLICE_SECONDS = 0.01;
 /** What may be saved up. More than a slice, because timers come late on a busy machine. */
 const SAVED_SLICES_MAX = 5;
 
+export interface Clock {
+  /** Milliseconds, from whenever. */
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
+}
+
+const wallClock: Clock = { now: () => performance.now(), sleep };
+
 /** A rate in bytes per second that several takers share. It starts empty. */
 export class TokenBucket {
   readonly #bytesPerSecond: number;
   readonly #sliceBytes: number;
   #saved = 0;
-  #filledAt = performance.now();
+  #filledAt: number;
+  readonly #clock: Clock;
 
-  constructor(bytesPerSecond: number) {
+  constructor(bytesPerSecond: number, clock: Clock = wallClock) {
+    this.#clock = clock;
+    this.#filledAt = clock.now();
     this.#bytesPerSecond = bytesPerSecond;
     this.#sliceBytes = Math.max(1, Math.floor(bytesPerSecond * SLICE_SECONDS));
   }
@@ -22,7 +33,7 @@ export class TokenBucket {
     const bytes = Math.min(wanted, this.#sliceBytes);
     this.#fill();
     while (this.#saved < bytes) {
-      await sleep(Math.ceil(((bytes - this.#saved) / this.#bytesPerSecond) * 1000));
+      await this.#clock.sleep(Math.ceil(((bytes - this.#saved) / this.#bytesPerSecond) * 1000));
       this.#fill();
     }
     this.#saved -= bytes;
@@ -30,7 +41,7 @@ export class TokenBucket {
   }
 
   #fill(): void {
-    const now = performance.now();
+    const now = this.#clock.now();
     const earned = ((now - this.#filledAt) / 1000) * this.#bytesPerSecond;
     this.#saved = Math.min(this.#sliceBytes * SAVED_SLICES_MAX, this.#saved + earned);
     this.#filledAt = now;

@@ -128,17 +128,6 @@ export class Engine {
   }
 }
 
-/** Waits until `holds`, looking again each turn of a short timer; fails after `ms`. */
-export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
-  const end = performance.now() + ms;
-  while (!holds()) {
-    if (performance.now() > end) {
-      throw new Error('it did not happen in time');
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Bytes that differ by position and by `seed`, so that a byte in the wrong place shows. */
 export function pattern(bytes: number, seed = 1): Buffer {
   const buffer = Buffer.alloc(bytes);

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BodySink, RequestBody } from '../../src/http/exchange.ts';
 import { OffsetConflict, UploadNotFound, UploadTakenOver } from '../../src/upload/errors.ts';
-import { alice, Engine, pattern, request, until } from './engine.ts';
+import { until } from '../support/until.ts';
+import { alice, Engine, pattern, request } from './engine.ts';
 import { FakeBody } from './fake-body.ts';
 import { withWriter } from './wrapped-storage.ts';
 

@@ -6,7 +6,8 @@ import type { Listener } from '../../src/http/exchange.ts';
 import { listen } from '../../src/http/listen.ts';
 import { tusHandler, uploadsPath } from '../../src/upload/tus.ts';
 import { kinds } from '../http/kinds.ts';
-import { alice, alicesColleague, Engine, mallory, pattern, silent, until } from './engine.ts';
+import { until } from '../support/until.ts';
+import { alice, alicesColleague, Engine, mallory, pattern, silent } from './engine.ts';
 
 const principals = new Map([
   ['Bearer a', alice],

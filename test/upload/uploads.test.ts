@@ -11,16 +11,8 @@ import {
   UploadsStopping,
   UploadTooLarge,
 } from '../../src/upload/errors.ts';
-import {
-  alice,
-  alicesColleague,
-  Engine,
-  type EngineOptions,
-  mallory,
-  pattern,
-  request,
-  until,
-} from './engine.ts';
+import { until } from '../support/until.ts';
+import { alice, alicesColleague, Engine, type EngineOptions, mallory, pattern, request } from './engine.ts';
 import { FakeBody } from './fake-body.ts';
 import { withParts, withWriter } from './wrapped-storage.ts';
 
