@@ -61,7 +61,9 @@ describe.each(kinds)('tus-js-client with %s', (kind) => {
   });
 
   it('goes on by itself after its connection broke', async () => {
-    const line = await openFaultProxy({ target: { host: '127.0.0.1', port: listener.port } });
+    // Slow enough that something is published before the cut.
+    const target = { host: '127.0.0.1', port: listener.port };
+    const line = await openFaultProxy({ target, bytesPerSecondUp: 8_000_000 });
     line.cutAfterBytesUp(3_000_000, 'fin');
     const bytes = pattern(6_000_000);
     const offsets: number[] = [];
