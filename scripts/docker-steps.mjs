@@ -1,5 +1,5 @@
 // Runs the Dockerfile's own steps as commands in a temporary folder, where no container engine is, starts
-// what came out and waits until its HEALTHCHECK passes. What this cannot show: the base image and the user.
+// what came out and waits until its HEALTHCHECK passes and it says that it is ready. What this cannot show: the base image and the user.
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { command, root, secondsSince } from './command.mjs';
 import { parseCopy, parseDockerfile, parseExec } from './dockerfile.mjs';
 
-const HEALTHY_MS_MAX = 60_000;
+const UP_MS_MAX = 60_000;
 const DRAIN_MS_MAX = 20_000;
 
 const startedAt = performance.now();
@@ -99,7 +99,7 @@ const freePort = () =>
     });
   });
 
-/** Starts the image's command and asks its own health check until it says yes. */
+/** Starts the image's command and asks its own health check, then /readyz, until they say yes. */
 async function startAndAsk(stage) {
   const ports = { SLUIS_HTTP_PORT: String(await freePort()), SLUIS_OPS_PORT: String(await freePort()) };
   // Loopback only, whatever the image says: here is no container's network around it.
@@ -114,22 +114,24 @@ async function startAndAsk(stage) {
   const ended = new Promise((resolve) => server.once('exit', (code, signal) => resolve(signal ?? code)));
   let state = 'running';
   void ended.then((how) => (state = `ended with ${String(how)}`));
-  try {
-    const deadline = performance.now() + HEALTHY_MS_MAX;
-    const [probe, ...probeArgs] = stage.health;
-    for (;;) {
+  const until = async (what, isSo) => {
+    const deadline = performance.now() + UP_MS_MAX;
+    while (!(await isSo())) {
       if (state !== 'running') throw new Error(`the image's command ${state}`);
-      const { code } = await command(probe === 'node' ? process.execPath : probe, probeArgs, {
-        cwd: stage.at('.'),
-        env,
-        quiet: true,
-      });
-      if (code === 0) break;
-      if (performance.now() > deadline) throw new Error('the image did not become healthy');
+      if (performance.now() > deadline) throw new Error(`the image did not become ${what}`);
       await sleep(250);
     }
-    const ready = await fetch(`http://127.0.0.1:${ports.SLUIS_OPS_PORT}/readyz`);
-    console.log(`healthy; /readyz answers ${ready.status.toString()}`);
+  };
+  try {
+    const [probe, ...probeArgs] = stage.health;
+    const asking = { cwd: stage.at('.'), env, quiet: true };
+    await until('healthy', async () => {
+      const { code } = await command(probe === 'node' ? process.execPath : probe, probeArgs, asking);
+      return code === 0;
+    });
+    const readyz = `http://127.0.0.1:${ports.SLUIS_OPS_PORT}/readyz`;
+    await until('ready', async () => (await fetch(readyz).catch(() => undefined))?.status === 200);
+    console.log('healthy and ready');
   } finally {
     server.kill('SIGTERM');
     const drained = await Promise.race([ended, sleep(DRAIN_MS_MAX, 'late', { ref: false })]);

@@ -105,7 +105,8 @@ function prune() {
   }
   const sources = built
     .flatMap((folder) => filesIn(join(root, folder)))
-    .filter((file) => /(?<!\.d)\.ts$/.test(file));
+    // As tsconfig.build.json has it: tests are not built.
+    .filter((file) => /(?<!\.d|\.test)\.ts$/.test(file));
   const isLost = (file) => !existsSync(join(dist, relative(root, file)).replace(/\.ts$/, '.js'));
   if (sources.some(isLost)) rmSync(join(dist, '.tsbuildinfo'), { force: true });
 }

@@ -181,7 +181,12 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       bell,
       limits: config.transfer,
       onSealed: (transfer) => {
-        for (const upload of state.get(keys.transfers, transfer)?.uploads ?? []) {
+        const uploads = state.get(keys.transfers, transfer)?.uploads ?? [];
+        const known = uploads.find(
+          (upload) => (state.get(keys.follows, upload)?.state ?? 'following') !== 'following',
+        );
+        // To settle the transfer one upload that is known is enough; without one, whichever can.
+        for (const upload of known === undefined ? uploads : [known]) {
           follower.follow(upload);
         }
       },
@@ -236,31 +241,34 @@ function dispatcher({ uploads, content, authorize, api, config }: Dispatched): H
   const json = fetchBridge(fetch, { bodyBytesMax: jsonBodyBytesMax });
   // What lists every instance of a transfer is larger than other JSON.
   const lists = fetchBridge(fetch, { bodyBytesMax: manifestBytesMax });
-  const knownLists: Handler = (exchange) => {
-    // Before the body: a stranger must not make us hold 64 MiB.
-    const principal = authorize(exchange.headers);
-    if ('refused' in principal) {
-      exchange.answer(problem(new Unauthorized(principal)));
-      return undefined;
-    }
-    return lists(exchange);
+  /** The token before the body, which is held whole: a stranger must not make us hold one. */
+  const known = (handler: Handler): Handler => {
+    return (exchange) => {
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+        const principal = authorize(exchange.headers);
+        if ('refused' in principal) {
+          exchange.answer(problem(new Unauthorized(principal)));
+          return undefined;
+        }
+      }
+      return handler(exchange);
+    };
   };
-  const opsUrl = `http://${config.ops.host}:${config.ops.port.toString()}`;
   const page: Handler = (exchange) => {
     if (exchange.path !== '/' || (exchange.method !== 'GET' && exchange.method !== 'HEAD')) {
       return json(exchange);
     }
     const language = preferredLanguage(exchange.headers.get('accept-language'));
-    const body = landing({ version: programVersion(), opsUrl, language });
+    const body = landing({ version: programVersion(), ops: config.ops, language });
     exchange.answer({ status: 200, headers: landingHeaders, body });
     return undefined;
   };
   return router([
     { prefix: uploadsPath, handler: uploads },
     { prefix: contentPath, handler: content },
-    { prefix: '/v1/transfers/*/manifest', handler: knownLists },
-    { prefix: '/v1/deliveries/*/acknowledge', handler: knownLists },
-    { prefix: '/', handler: page },
+    { prefix: '/v1/transfers/*/manifest', handler: known(lists) },
+    { prefix: '/v1/deliveries/*/acknowledge', handler: known(lists) },
+    { prefix: '/', handler: known(page) },
   ]);
 }
 

@@ -26,7 +26,7 @@ const reason = z.union([
 export const created = z.object({ id });
 export const anything = z.unknown();
 
-/** A transfer. `sluis send --json` prints it whole, so what is not known here stays in it. */
+/** A transfer. `--json` prints it whole, so what is not known here stays in it, at every depth. */
 export const transferAnswer = z.looseObject({
   id,
   state: word,
@@ -37,12 +37,20 @@ export const transferAnswer = z.looseObject({
   instances: count.default(0),
   bytes: count.default(0),
   deliveries: z
-    .array(z.object({ mailbox: word, state: word, delivered: count.default(0), of: count.default(0) }))
+    .array(
+      z.looseObject({
+        mailbox: word,
+        state: word,
+        delivered: count.default(0),
+        of: count.default(0),
+        lastOutcome: word.nullish(),
+      }),
+    )
     .max(100)
     .default([]),
   uploads: z
     .array(
-      z.object({
+      z.looseObject({
         id,
         location: z.string().max(2_000),
         bytes: count.nullable(),
@@ -53,7 +61,9 @@ export const transferAnswer = z.looseObject({
     .max(10_000)
     .default([]),
   problems: z
-    .array(z.object({ sopInstanceUid: word, reasons: z.array(reason).max(1_000), detail: word.nullish() }))
+    .array(
+      z.looseObject({ sopInstanceUid: word, reasons: z.array(reason).max(1_000), detail: word.nullish() }),
+    )
     .max(10_000)
     .default([]),
 });

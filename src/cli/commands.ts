@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Command } from './options.ts';
 
 export interface CommandEntry {
@@ -6,6 +7,9 @@ export interface CommandEntry {
   /** Loaded when it is asked for: `sluis inspect` needs no listener and no database. */
   readonly load: () => Promise<Command>;
 }
+
+/** A production image is without what makes studies and breaks lines. */
+const hasDemoCut = existsSync(new URL('../../test/support/', import.meta.url));
 
 /** Every command. A new one is a file and a line here. */
 export const commands: readonly CommandEntry[] = [
@@ -29,9 +33,13 @@ export const commands: readonly CommandEntry[] = [
     summary: 'checks and shows the configuration of an exchange',
     load: () => import('./config.ts'),
   },
-  {
-    name: 'demo-cut',
-    summary: 'sends 1 GB across a demo network while everything breaks',
-    load: () => import('./demo-cut.ts'),
-  },
+  ...(hasDemoCut
+    ? [
+        {
+          name: 'demo-cut',
+          summary: 'sends 1 GB across a demo network while everything breaks',
+          load: () => import('./demo-cut.ts'),
+        },
+      ]
+    : []),
 ];

@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiKey } from '../access/api-keys.ts';
-import { AddressBook, type AddressBookEntry } from '../addressbook/address-book.ts';
-import { State } from '../state/state.ts';
+import type { AddressBook, AddressBookEntry } from '../addressbook/address-book.ts';
+import type { State } from '../state/state.ts';
 
 const demoKeyDays = 90;
 
@@ -38,7 +38,7 @@ const entries: readonly AddressBookEntry[] = [
 ];
 
 /** One line of DIR/demo/credentials.json. */
-export interface DemoCredential {
+interface DemoCredential {
   readonly organization: string;
   readonly ura: string;
   readonly mailbox: string;
@@ -49,33 +49,44 @@ export interface DemoCredential {
 /** Where the demo's sender and receiver are. */
 export const demoRoute = { from: 'ziekenhuis-vecht', to: 'umc-de-linde.radiologie' } as const;
 
-/** Whether a data folder has nothing in it yet, or is not there. */
-export function isEmptyFolder(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).length === 0;
+/**
+ * Whether the demo has to be done: it is asked for and the data folder is empty, or it was begun there and did
+ * not come to its end, because the start failed or was ended. A start that does not ask for it calls it off.
+ */
+export function demoIsDue(folder: string, isAsked: boolean): boolean {
+  if (!isAsked) {
+    demoIsDone(folder);
+  } else if (readdirSync(folder).length === 0) {
+    mkdirSync(join(folder, 'demo'), { mode: 0o700 });
+    writeFileSync(unfinishedFile(folder), '');
+  }
+  return existsSync(unfinishedFile(folder));
 }
 
-/** Writes the demo network into an empty data folder, with a key for each organization. */
-export async function seedDemoNetwork(folder: string): Promise<DemoCredential[]> {
+export function demoIsDone(folder: string): void {
+  rmSync(unfinishedFile(folder), { force: true });
+}
+
+function unfinishedFile(folder: string): string {
+  return join(folder, 'demo', 'unfinished');
+}
+
+/** Makes the demo network of a data folder, with a key for each organization; a second time only the keys are new. */
+export async function seedDemoNetwork(folder: string, state: State, addressBook: AddressBook): Promise<void> {
   mkdirSync(join(folder, 'demo'), { recursive: true, mode: 0o700 });
-  const state = await State.open(join(folder, 'state'));
-  try {
-    await new AddressBook(state).seed(entries);
-    const credentials = await state.commit((tx) =>
-      entries.map(({ id, name, ura, mailboxes }) => ({
-        organization: id,
-        ura: ura ?? '',
-        mailbox: mailboxes[0]?.id ?? '',
-        name,
-        token: createApiKey(tx, { organization: id, name: 'demo', days: demoKeyDays }),
-      })),
-    );
-    writeSecret(join(folder, 'demo', 'credentials.json'), `${JSON.stringify(credentials, null, 2)}\n`);
-    for (const { organization, token } of credentials) {
-      writeSecret(demoTokenFile(folder, organization), `${token}\n`);
-    }
-    return credentials;
-  } finally {
-    await state.close();
+  await addressBook.seed(entries);
+  const credentials: readonly DemoCredential[] = await state.commit((tx) =>
+    entries.map(({ id, name, ura, mailboxes }) => ({
+      organization: id,
+      ura: ura ?? '',
+      mailbox: mailboxes[0]?.id ?? '',
+      name,
+      token: createApiKey(tx, { organization: id, name: 'demo', days: demoKeyDays }),
+    })),
+  );
+  writeSecret(join(folder, 'demo', 'credentials.json'), `${JSON.stringify(credentials, null, 2)}\n`);
+  for (const { organization, token } of credentials) {
+    writeSecret(demoTokenFile(folder, organization), `${token}\n`);
   }
 }
 

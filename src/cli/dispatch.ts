@@ -1,3 +1,4 @@
+import { ConfigInvalid } from '../ops/config-error.ts';
 import { asError, Fatal, SluisError } from '../ops/error.ts';
 import { nearest } from '../ops/nearest.ts';
 import { programVersion } from '../ops/version.ts';
@@ -68,6 +69,7 @@ function complain(
     if (command !== undefined) terminal.note(command.usage.trimEnd());
     return MISUSED;
   }
+  if (error instanceof ConfigInvalid) return MISUSED;
   if (error instanceof Fatal) return error.exitCode;
   if (!(error instanceof SluisError)) {
     // Not made on purpose: whoever repairs it needs to know where it came from.

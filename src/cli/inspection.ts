@@ -3,13 +3,13 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { DatasetWalk } from '../dicom/completeness.ts';
 import { DicomError } from '../dicom/error.ts';
 import { type Identity, identify } from '../dicom/identity.ts';
+import { IDENTITY_BYTES } from '../dicom/limits.ts';
 import { type Scan, scan } from '../dicom/scan.ts';
 import { asError } from '../ops/error.ts';
 import type { ReasonCode } from '../transfer/reasons.ts';
 import { reasonsOf } from '../transfer/verdict.ts';
 import { InputRefused } from './errors.ts';
 import { pieces, readFully } from './file-bytes.ts';
-import { READ_BYTES } from './limits.ts';
 
 /** What one file is. Holds patient data in `identity`: not for printing. */
 export interface Inspection {
@@ -89,7 +89,8 @@ interface Head {
 }
 
 async function readHead(file: FileHandle, size: number): Promise<Head> {
-  for (let wanted = Math.min(READ_BYTES, size); ; ) {
+  // As the exchange begins, so that both find the same.
+  for (let wanted = Math.min(IDENTITY_BYTES, size); ; ) {
     const buffer = Buffer.allocUnsafe(wanted);
     const window = buffer.subarray(0, await readFully(file, buffer, 0, wanted));
     try {

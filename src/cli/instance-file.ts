@@ -28,7 +28,7 @@ export class InstanceFile {
 
   /** Opens it where an earlier run stopped; what is there is hashed again, since nobody vouches for it. */
   static async open(path: string, item: DeliveryItem): Promise<InstanceFile> {
-    const file = await open(partOf(path), 'a+');
+    const file = await open(partOf(path), 'a+', 0o600);
     try {
       const { size } = await file.stat();
       const hash = createHash('sha256');

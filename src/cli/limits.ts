@@ -32,7 +32,10 @@ export const PROBLEM_BYTES_MAX = 64 * 1024;
 /** What of an exchange's own words reaches the terminal. */
 export const DETAIL_CHARACTERS_MAX = 500;
 
-/** design: sizes. The exchange refuses more; saying so before hours of hashing is kinder. */
+/**
+ * design: sizes. The exchange refuses more instances, bytes, mailboxes and characters, by limits of its own that an
+ * operator may have changed; it does not count studies. Saying so before hours of sending is kinder.
+ */
 export const TRANSFER_INSTANCES_MAX = 100_000;
 export const TRANSFER_STUDIES_MAX = 200;
 export const TRANSFER_BYTES_MAX = 200 * 1024 ** 3;

@@ -40,7 +40,9 @@ export async function waitFor(
   for (let pauseMs = POLL_MS_FIRST; ; pauseMs = Math.min(2 * pauseMs, POLL_MS_MAX)) {
     const transfer = await transferOf(client, id);
     if (done(transfer)) return transfer;
-    const { state, instances, bytes, deliveries } = transfer;
+    const { state, instances, bytes } = transfer;
+    // Not its attempts: one that fails for ever is no change.
+    const deliveries = transfer.deliveries.map((one) => [one.mailbox, one.state, one.delivered]);
     const now = JSON.stringify([state, instances, bytes, deliveries]);
     if (now !== seen) changedAt = performance.now();
     seen = now;
@@ -87,7 +89,7 @@ export function reasonLines(transfer: TransferAnswer): string[] {
 }
 
 const advice: Readonly<Record<string, string>> = {
-  held: 'The sender or an operator can release or reject it. Once it is repaired at its source, send that.',
+  held: 'It is not delivered as it is. Repair it at its source and send that: it becomes a new transfer.',
   rejected: 'Repair it at its source and send that, or send the same again with --again.',
   failed: 'Ask the receiver what was refused; then send it again with --again.',
   recalled: 'It was taken back on request. To send it after all, use --again.',

@@ -67,9 +67,9 @@ export class Pull {
 
   async #fetch(delivery: DeliveryAnswer): Promise<void> {
     const total = delivery.items.reduce((sum, { bytes }) => sum + bytes, 0);
+    const wanted = new Set(await this.#notHere(delivery.items, total));
     const progress = new Progress(this.#terminal, 'receiving', total);
     try {
-      const wanted = new Set(await this.#notHere(delivery.items));
       await this.#fetchAll(delivery, wanted, progress, total);
     } finally {
       progress.end();
@@ -187,13 +187,20 @@ export class Pull {
     }
   }
 
-  async #notHere(items: readonly DeliveryItem[]): Promise<DeliveryItem[]> {
+  async #notHere(items: readonly DeliveryItem[], total: number): Promise<DeliveryItem[]> {
     const wanted: DeliveryItem[] = [];
-    for (const item of items) {
-      const here = await this.#folder.holds(item, (path) =>
-        this.#terminal.note(`an instance was here before with other content; that is now ${path}`),
-      );
-      if (!here) wanted.push(item);
+    const progress = new Progress(this.#terminal, 'verifying what is here', total);
+    const onAside = (path: string): void =>
+      this.#terminal.note(`an instance was here before with other content; that is now ${path}`);
+    let looked = 0;
+    try {
+      for (const item of items) {
+        if (!(await this.#folder.holds(item, onAside, (bytes) => progress.add(bytes)))) wanted.push(item);
+        looked += item.bytes;
+        progress.jump(looked);
+      }
+    } finally {
+      progress.end();
     }
     return wanted;
   }

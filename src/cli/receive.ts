@@ -40,7 +40,7 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
   const out = required(values.out, '--out');
   const client = await connect(terminal, values);
   try {
-    await mkdir(out, { recursive: true }).catch((thrown: unknown) => {
+    await mkdir(out, { recursive: true, mode: 0o700 }).catch((thrown: unknown) => {
       throw new DiskRefuses(out, asError(thrown));
     });
     const receiving = new Receiving(client, terminal, mailbox, new StudyFolder(out), values.json ?? false);

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { deliveryMetrics } from '../delivery/metrics.ts';
 import { ListenFailed } from '../http/errors.ts';
@@ -5,7 +7,7 @@ import { httpMetrics } from '../http/metrics.ts';
 import { type Exchange, startExchange } from '../main.ts';
 import type { Config } from '../ops/config.ts';
 import { loadConfig } from '../ops/config-file.ts';
-import { Fatal } from '../ops/error.ts';
+import { asError, Fatal } from '../ops/error.ts';
 import { type Log, openLog } from '../ops/log.ts';
 import { Metrics } from '../ops/metrics.ts';
 import { OpsServer } from '../ops/ops-server.ts';
@@ -13,7 +15,8 @@ import { portUser } from '../ops/port-user.ts';
 import { programVersion } from '../ops/version.ts';
 import { transferMetrics } from '../transfer/metrics.ts';
 import { uploadMetrics } from '../upload/metrics.ts';
-import { isEmptyFolder, seedDemoNetwork } from './demo-network.ts';
+import { demoIsDone, demoIsDue, seedDemoNetwork } from './demo-network.ts';
+import { InputRefused, UsageError } from './errors.ts';
 import { parseOptions } from './options.ts';
 
 export const usage = `sluis serve [--config FILE] [--port N] [--ops-port N] [--data DIR]
@@ -23,7 +26,8 @@ Runs the exchange until it gets SIGTERM or SIGINT (Ctrl-C).
   --port N         TCP port of the API (8080); 0 takes a free one
   --ops-port N     TCP port of metrics and health (9090); 0 takes a free one
   --data DIR       folder of everything that is kept (data)
-  --demo           with an empty data folder, no configuration, and on loopback only: makes a demo network
+  --demo           with an empty data folder, no configuration, and on loopback only: makes a demo network and
+                   sends a study across
   --no-demo        never does`;
 
 const options = {
@@ -35,20 +39,26 @@ const options = {
   'no-demo': { type: 'boolean' },
 } as const;
 
-/** What runs gets this long to end after the first signal. */
-const drainMs = 10_000;
+const portExitCode = 3;
+
+/** What runs gets this long to end after the first signal: less than the 10 s after which a container is killed. */
+const drainMs = 8_000;
 
 const loopback: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 export async function run(args: string[]): Promise<number> {
-  const { values } = parseOptions(options, args);
+  const { values, positionals } = parseOptions(options, args);
+  if (positionals.length > 0) {
+    throw new UsageError('serve takes flags only; npm wants -- before them: npm start -- --port 8081');
+  }
   const { config } = loadConfig({
     file: values.config,
     env: process.env,
     flags: { 'http.port': values.port, 'ops.port': values['ops-port'], 'data.folder': values.data },
   });
-  const isDemo = values.demo === true && values['no-demo'] !== true && values.config === undefined;
-  const seedsDemo = isDemo && loopback.has(config.http.host) && isEmptyFolder(config.data.folder);
+  const { folder } = config.data;
+  makeFolder(folder);
+  const asksForDemo = values.demo === true && values['no-demo'] !== true && values.config === undefined;
   const log = openLog(config.log.level);
   const phase = { now: 'starting' };
   const metrics = metricsOf();
@@ -59,18 +69,20 @@ export async function run(args: string[]): Promise<number> {
     ready: () => ({ ready: phase.now === 'ready', parts: { exchange: phase.now } }),
     log,
   });
-  const stopped = signalled();
-  await portTaken(config, 'ops', () => ops.start());
+  const stop = signalled();
+  await havingPort(config, 'ops', () => ops.start());
   let exchange: Exchange | undefined;
   try {
-    if (seedsDemo) {
-      await seedDemoNetwork(config.data.folder);
-    }
-    exchange = await portTaken(config, 'http', () => startExchange(config, log));
+    const isDemoDue = demoIsDue(folder, asksForDemo && loopback.has(config.http.host));
+    exchange = await havingPort(config, 'http', () => startExchange(config, log));
     metrics.register([...exchange.metrics]);
     phase.now = 'ready';
-    await greet(config, exchange, ops.port, seedsDemo);
-    await stopped;
+    const server = greet(config, exchange, ops.port);
+    if (isDemoDue) await showDemo(folder, server, exchange, stop);
+    if (!stop.aborted) {
+      say('Ctrl-C stops it.');
+      await once(stop, 'abort');
+    }
     phase.now = 'draining';
     return 0;
   } finally {
@@ -78,35 +90,56 @@ export async function run(args: string[]): Promise<number> {
   }
 }
 
-async function greet(
-  config: Config,
-  { listener }: Exchange,
-  opsPort: number,
-  seedsDemo: boolean,
-): Promise<void> {
+/** Says where it serves; resolves with that address. */
+function greet(config: Config, { listener }: Exchange, opsPort: number): string {
   const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
   const server = `http://${host}:${listener.port.toString()}`;
-  const { folder } = config.data;
   say(
     `Sluis ${programVersion()} serves ${server} (${listener.kind}); metrics and health on port ${opsPort.toString()}`,
   );
-  if (seedsDemo) {
+  return server;
+}
+
+/** Whatever goes wrong in it, the exchange goes on; it is done again at the next start until it arrived. */
+async function showDemo(
+  folder: string,
+  server: string,
+  { state, addressBook }: Exchange,
+  stop: AbortSignal,
+): Promise<void> {
+  try {
+    await seedDemoNetwork(folder, state, addressBook);
     // Loaded only here: the demo's generator is not part of a production image.
-    const { demoCommands, sendDemoStudy } = await import('./demo.ts');
-    const arrived = await sendDemoStudy(folder, server);
-    say(
-      arrived
-        ? `A demo study went from Ziekenhuis Vecht to UMC De Linde: it is in ${join(folder, 'demo', 'received')}`
-        : 'The demo study did not arrive; the lines above say why',
-    );
+    const { demoCommands, receivedFolder, sendDemoStudy } = await import('./demo.ts');
+    if (await sendDemoStudy(folder, server, stop)) {
+      demoIsDone(folder);
+      say(`A demo study went from Ziekenhuis Vecht to UMC De Linde: it is in ${receivedFolder(folder)}`);
+    } else if (!stop.aborted) {
+      say('The demo study did not arrive; the lines above say why');
+    }
+    if (stop.aborted) return;
     say(
       `The demo network's keys are in ${join(folder, 'demo', 'credentials.json')}. Next, in another terminal:`,
     );
     for (const command of demoCommands(folder, server)) {
       say(`  ${command}`);
     }
+  } catch (thrown) {
+    if (!stop.aborted) say(`The demo study did not arrive: ${asError(thrown).message}`);
   }
-  say('Ctrl-C stops it.');
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (thrown) {
+    const error: NodeJS.ErrnoException = asError(thrown);
+    const why =
+      error.code === 'EEXIST' || error.code === 'ENOTDIR' ? 'it is no folder' : (error.code ?? error.message);
+    throw new InputRefused(`the data folder ${folder} cannot be used: ${why}; give another with --data`, {
+      cause: error,
+    });
+  }
 }
 
 async function stopAll(exchange: Exchange | undefined, ops: OpsServer, log: Log): Promise<void> {
@@ -125,41 +158,36 @@ function metricsOf(): Metrics {
   return metrics;
 }
 
-/** The first signal resolves it; a second one ends the process at once. */
-function signalled(): Promise<void> {
-  return new Promise((resolve) => {
-    let signals = 0;
-    const onSignal = (): void => {
-      signals++;
-      if (signals > 1) {
-        process.exit(130);
-      }
-      resolve();
-    };
-    process.on('SIGTERM', onSignal);
-    process.on('SIGINT', onSignal);
-  });
+/** The first signal aborts it; a second one ends the process at once. */
+function signalled(): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) {
+      process.exit(130);
+    }
+    stop.abort();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return stop.signal;
 }
 
-/** Says who has the port and which flag chooses another. */
-async function portTaken<T>(config: Config, which: 'http' | 'ops', start: () => Promise<T>): Promise<T> {
+/** A port that cannot be had ends the program; says who has it, where that can be seen, and what chooses another. */
+async function havingPort<T>(config: Config, which: 'http' | 'ops', start: () => Promise<T>): Promise<T> {
   try {
     return await start();
   } catch (error) {
+    const isPort = error instanceof ListenFailed || (which === 'ops' && error instanceof Fatal);
+    if (!isPort) throw error;
     const { host, port } = config[which];
-    const user =
-      error instanceof ListenFailed || (which === 'ops' && error instanceof Fatal)
-        ? portUser(port)
-        : undefined;
-    if (user === undefined) {
-      throw error;
-    }
+    const user = portUser(port);
+    if (user === undefined && error instanceof Fatal) throw error;
+    const what =
+      user === undefined
+        ? `${error.message} Free it`
+        : `port ${port.toString()} of ${host} is taken by ${user}: end it`;
     const flag = which === 'http' ? '--port' : '--ops-port';
-    throw new Fatal(
-      `port ${port.toString()} of ${host} is taken by ${user}: end it, or choose another with ${flag} N`,
-      3,
-      error,
-    );
+    throw new Fatal(`${what}, or choose another with ${flag} N`, portExitCode, error);
   }
 }
 

@@ -5,7 +5,10 @@ import type { DeliveryItem } from './answers.ts';
 import { pieces } from './file-bytes.ts';
 import { InstanceFile, partOf } from './instance-file.ts';
 
-/** Where received instances go: OUT/<study>/<instance>.dcm. The UIDs were held against a pattern before. */
+/**
+ * Where received instances go: OUT/<study>/<instance>.dcm, for this user alone. The UIDs were held against a
+ * pattern before.
+ */
 export class StudyFolder {
   readonly path: string;
 
@@ -18,23 +21,27 @@ export class StudyFolder {
   }
 
   async openFile(item: DeliveryItem): Promise<InstanceFile> {
-    await mkdir(join(this.path, item.studyInstanceUid), { recursive: true });
+    await mkdir(join(this.path, item.studyInstanceUid), { recursive: true, mode: 0o700 });
     return await InstanceFile.open(this.fileOf(item), item);
   }
 
   /**
    * True when the instance is here, which its bytes say and not its name. What has the same name and
    * other bytes was received before in another form (another dialect, a correction): it is set aside
-   * under its own digest, never written over. `aside` is told.
+   * under its own digest, never written over. `onAside` is told; `onBytes` counts what was read.
    */
-  async holds(item: DeliveryItem, aside: (path: string) => void): Promise<boolean> {
+  async holds(
+    item: DeliveryItem,
+    onAside: (path: string) => void,
+    onBytes: (bytes: number) => void,
+  ): Promise<boolean> {
     const path = this.fileOf(item);
-    const digest = await digestOf(path);
+    const digest = await digestOf(path, onBytes);
     if (digest === undefined) return false;
     if (digest === item.sha256) return true;
     const older = `${path}.${digest.slice(0, 12)}.old`;
     await rename(path, older);
-    aside(older);
+    onAside(older);
     return false;
   }
 
@@ -55,12 +62,15 @@ export class StudyFolder {
   }
 }
 
-async function digestOf(path: string): Promise<string | undefined> {
+async function digestOf(path: string, onBytes: (bytes: number) => void): Promise<string | undefined> {
   const file = await open(path, 'r').catch(undefinedIfAbsent);
   if (file === undefined) return undefined;
   try {
     const hash = createHash('sha256');
-    for await (const piece of pieces(file, 0, (await file.stat()).size)) hash.update(piece);
+    for await (const piece of pieces(file, 0, (await file.stat()).size)) {
+      hash.update(piece);
+      onBytes(piece.length);
+    }
     return hash.digest('hex');
   } finally {
     await file.close();

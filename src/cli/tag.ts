@@ -1,5 +1,4 @@
 import { mkdir, open, realpath } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
 import { normalizeBsn } from '../dicom/bsn.ts';
 import { DIALECTS, type Dialect } from '../dicom/dialect.ts';
 import type { Edit } from '../dicom/edit.ts';
@@ -13,6 +12,7 @@ import { readFully } from './file-bytes.ts';
 import { findFiles } from './found-files.ts';
 import { type Inspection, inspectFile } from './inspection.ts';
 import { parseOptions, required } from './options.ts';
+import { OutputNames } from './output-names.ts';
 import { Progress } from './progress.ts';
 import { readSecret } from './secret.ts';
 import { writeTagged } from './tagged-copy.ts';
@@ -24,7 +24,7 @@ Writes copies that hold the patient's BSN, with the exchange's own splice: not o
 edits changes. One JSON line per file: file, output, verdict, reasons, reencoded, edits.
   --bsn-file F   a file that holds the number, - for standard input
   --dialect D    how the number is written: ${DIALECTS.map(({ name }) => name).join(', ')}
-  --out DIR      where the copies go; made if it is not there
+  --out DIR      where the copies go; made if it is not there. Nothing in it is ever replaced
 A held file gets a copy, a rejected one none. Ends with 1 if any was rejected.`;
 
 export async function run(args: string[], terminal: Terminal = processTerminal): Promise<number> {
@@ -60,8 +60,7 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
         continue;
       }
       const edits = await editsOf(inspection, dialect, bsn);
-      const output = names.take(path);
-      await writeTagged(inspection, edits, output, count);
+      const output = await writeTagged(inspection, edits, names, count);
       const counted = edits.map(({ at, remove, insert }) => ({ at, remove, insert: insert.byteLength }));
       terminal.print(JSON.stringify({ ...line, output, edits: counted }));
     }
@@ -106,38 +105,9 @@ async function editsOf({ path, scan }: Inspection, dialect: Dialect, bsn: string
 
 async function outFolder(out: string): Promise<string> {
   try {
-    await mkdir(out, { recursive: true });
+    await mkdir(out, { recursive: true, mode: 0o700 });
     return await realpath(out);
   } catch (thrown) {
     throw new DiskRefuses(out, asError(thrown));
-  }
-}
-
-/** Gives every file an output of its own: a second IM1.dcm becomes IM1-2.dcm. */
-class OutputNames {
-  readonly #folder: string;
-  readonly #inputs: ReadonlySet<string>;
-  /** In lower case: some file systems take two names that differ in case only for one. */
-  readonly #taken = new Set<string>();
-
-  constructor(folder: string, inputs: ReadonlySet<string>) {
-    this.#folder = folder;
-    this.#inputs = inputs;
-  }
-
-  take(path: string): string {
-    const name = basename(path);
-    const extension = extname(name);
-    const stem = name.slice(0, name.length - extension.length);
-    for (let number = 1; ; number += 1) {
-      const candidate = number === 1 ? name : `${stem}-${number.toString()}${extension}`;
-      const output = join(this.#folder, candidate);
-      if (this.#taken.has(candidate.toLowerCase())) continue;
-      if (this.#inputs.has(output) || this.#inputs.has(`${output}.part`)) {
-        throw new InputRefused(`${output} would be written over; give --out a folder without the originals`);
-      }
-      this.#taken.add(candidate.toLowerCase());
-      return output;
-    }
   }
 }

@@ -1,30 +1,37 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, link, lstat, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Edit } from '../dicom/edit.ts';
 import { asError } from '../ops/error.ts';
 import { DiskRefuses, InputRefused } from './errors.ts';
 import { pieces } from './file-bytes.ts';
 import type { Inspection } from './inspection.ts';
+import type { OutputNames } from './output-names.ts';
 
 /**
- * Writes `output` as the inspected file with the edits spliced in: every byte outside of them is the
- * file's own. Appears whole or not at all, by way of `output`.part. `onBytes` counts what was read.
+ * Writes a copy of the inspected file with the edits spliced in: every byte outside of them is the file's
+ * own. Appears whole or not at all, under the first of its names that is free: what is there is never
+ * replaced, and when it is this very copy, from an earlier run, it counts as written. Resolves with its
+ * path. `onBytes` counts what was read.
  *
- * @throws InputRefused when the file is not the one that was inspected, DiskRefuses when `output` cannot be written
+ * @throws InputRefused when the file is not the one that was inspected, DiskRefuses when the copy cannot be written
  */
 export async function writeTagged(
   source: Inspection,
   edits: readonly Edit[],
-  output: string,
+  names: OutputNames,
   onBytes: (bytes: number) => void,
-): Promise<void> {
-  const part = `${output}.part`;
+): Promise<string> {
+  // A name of nobody's choosing, so that this replaces nothing either; hidden, so that what a kill leaves is never sent.
+  const part = join(names.folder, `.${randomUUID()}.part`);
   const from = await open(source.path, 'r').catch((thrown: unknown) => {
     throw new InputRefused(`${source.path} cannot be read: ${asError(thrown).message}`, { cause: thrown });
   });
   try {
-    const to = await open(part, 'w').catch(refusedBy(output));
+    const to = await open(part, 'wx', 0o600).catch(refusedBy(names.folder));
     try {
-      await splice(from, to, source.bytes, edits, onBytes).catch(refusedBy(output));
+      await splice(from, to, source.bytes, edits, onBytes).catch(refusedBy(names.folder));
     } finally {
       await to.close();
     }
@@ -32,12 +39,42 @@ export async function writeTagged(
     if (size !== source.bytes || mtimeMs !== source.mtimeMs) {
       throw new InputRefused(`${source.path} changed while it was being tagged; run again`);
     }
-    await rename(part, output).catch(refusedBy(output));
-  } catch (thrown) {
-    await rm(part, { force: true });
-    throw thrown;
+    return await names.give(source.path, (output) => gets(output, part).catch(refusedBy(names.folder)));
   } finally {
+    await rm(part, { force: true });
     await from.close();
+  }
+}
+
+/** Whether `output` is now the whole copy in `part`, or was the same before. */
+async function gets(output: string, part: string): Promise<boolean> {
+  try {
+    await link(part, output).catch(async (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'EEXIST') throw thrown;
+      // No hard links here: memory sticks and some shares. Not at once then, but replacing nothing either.
+      await copyFile(part, output, constants.COPYFILE_EXCL);
+    });
+    return true;
+  } catch (thrown) {
+    const error: NodeJS.ErrnoException = asError(thrown);
+    if (error.code !== 'EEXIST') throw error;
+    return await areEqual(output, part);
+  }
+}
+
+async function areEqual(path: string, other: string): Promise<boolean> {
+  const [facts, { size }] = [await lstat(path), await lstat(other)];
+  if (!facts.isFile() || facts.size !== size) return false;
+  const files = [await open(path, 'r'), await open(other, 'r')] as const;
+  try {
+    const theirs = pieces(files[1], 0, size);
+    for await (const piece of pieces(files[0], 0, size)) {
+      const { value } = await theirs.next();
+      if (value === undefined || Buffer.compare(piece, value) !== 0) return false;
+    }
+    return true;
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
   }
 }
 

@@ -12,7 +12,7 @@ import { processTerminal, type Terminal } from './terminal.ts';
 
 export const usage = `sluis transfers list|show ID --server URL --token-file F
 
-Where transfers are: all of your own, or one with its deliveries and reasons.
+Where transfers are: all of your own, or one with its reasons, its deliveries and why they wait.
   --state S                list only those in this state
   --json                   as JSON: a line for each transfer
 ${connectionUsage}`;
@@ -93,12 +93,14 @@ function show(terminal: Terminal, transfer: TransferAnswer, json: boolean): void
     );
   }
   if (deliveries.length > 0) {
-    const rows = deliveries.map(({ mailbox, state, delivered, of }) => [
+    const rows = deliveries.map(({ mailbox, state, delivered, of, lastOutcome }) => [
       mailbox,
       state,
       `${delivered.toString()} of ${of.toString()}`,
+      lastOutcome ?? '',
     ]);
-    for (const line of tableLines(['mailbox', 'delivery', 'instances'], rows)) terminal.print(line);
+    const head = ['mailbox', 'delivery', 'instances', 'last outcome'];
+    for (const line of tableLines(head, rows)) terminal.print(line);
   }
   const advice = adviceFor(transfer);
   if (advice !== '') terminal.print(advice);

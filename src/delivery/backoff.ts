@@ -18,7 +18,7 @@ export function retryDelayMs(
   random: () => number = Math.random,
 ): number {
   const most = longestMs(priority, { maxMs, acuteMaxMs });
-  const delay = Math.min(most, firstMs * 2 ** Math.min(failures - 1, 30));
+  const delay = doubledMs(failures, firstMs, most);
   return Math.round(delay * (0.5 + random() / 2));
 }
 
@@ -33,6 +33,22 @@ export function nextDelayMs(
   return Math.max(asked, retryDelayMs(failures, priority, settings));
 }
 
+/** The wait after so many failures: doubling from `firstMs` to `maxMs`. */
+export function doubledMs(failures: number, firstMs: number, maxMs: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 30));
+}
+
+/** What is left of a wait that was written down. More than any wait is a clock that was set back: nothing. */
+export function msUntil(
+  nextAttemptAt: number,
+  priority: Priority,
+  settings: RetrySettings,
+  now: number,
+): number {
+  const ms = nextAttemptAt - now;
+  return ms > longestMs(priority, settings) ? 0 : Math.max(0, ms);
+}
+
 function longestMs(
   priority: Priority,
   { maxMs, acuteMaxMs }: Pick<RetrySettings, 'maxMs' | 'acuteMaxMs'>,
@@ -40,12 +56,12 @@ function longestMs(
   return priority === 'acute' ? Math.min(maxMs, acuteMaxMs) : maxMs;
 }
 
-/** A delivery that got nowhere for so long goes to the dead letters; an acute one never does by itself. */
+/** A delivery that fails for so long goes to the dead letters; an acute one never does by itself. */
 export function isGivenUp(
-  queuedAt: number,
+  failingSince: number,
   priority: Priority,
   { giveUpMs }: RetrySettings,
   now: number,
 ): boolean {
-  return priority !== 'acute' && now - queuedAt > giveUpMs;
+  return priority !== 'acute' && now - failingSince > giveUpMs;
 }

@@ -54,6 +54,7 @@ export class Deliveries {
         offered: false,
         attempts: 0,
         nextAttemptAt: now,
+        failingSince: null,
         lastOutcome: null,
         queuedAt: now,
         updatedAt: now,
@@ -61,6 +62,7 @@ export class Deliveries {
       tx.put(keys.deliveries, delivery.id, delivery);
       tx.put(keys.deliveriesOf, [transfer.id, delivery.id], id);
       tx.put(keys.lanes, laneKey(delivery), 1);
+      tx.put(keys.unoffered, laneKey(delivery), 1);
       tx.put(keys.ledgers, delivery.id, new Ledger(transfer.instances).bytes);
       if (mailbox.organization !== transfer.organization) {
         tx.put(keys.transfersOf, [mailbox.organization, transfer.id], 'receiver');
@@ -70,20 +72,40 @@ export class Deliveries {
 
   /**
    * What a lane has to do, most urgent first, then in the order it was queued; from behind the delivery
-   * `cursor`, also when that one has ended meanwhile. Nothing when nobody knows the cursor.
+   * `cursor`, also when that one has ended meanwhile. Nothing when nobody knows the cursor. The records of
+   * those that `isSkipped` are not read.
    */
-  *waiting(mailbox: string, cursor?: string): Generator<DeliveryRecord> {
+  *waiting(
+    mailbox: string,
+    cursor?: string,
+    isSkipped: (delivery: string) => boolean = () => false,
+  ): Generator<DeliveryRecord> {
     const last = cursor === undefined ? undefined : this.#state.get(keys.deliveries, cursor);
     if (cursor !== undefined && last?.mailbox !== mailbox) {
       return;
     }
     const range = last === undefined ? {} : { after: laneKey(last) };
     for (const { key } of this.#state.list(keys.lanes, { prefix: [mailbox], ...range })) {
-      const delivery = this.#state.get(keys.deliveries, key[2]);
+      const delivery = isSkipped(key[2]) ? undefined : this.#state.get(keys.deliveries, key[2]);
       if (delivery !== undefined) {
         yield delivery;
       }
     }
+  }
+
+  hasUnoffered(mailbox: string): boolean {
+    return [...this.#state.list(keys.unoffered, { prefix: [mailbox], limit: 1 })].length > 0;
+  }
+
+  /** Ids of what is queued for a mailbox and not offered, in the order of the lane. */
+  *unoffered(mailbox: string): Generator<string> {
+    for (const { key } of this.#state.list(keys.unoffered, { prefix: [mailbox] })) {
+      yield key[2];
+    }
+  }
+
+  find(id: string): DeliveryRecord | undefined {
+    return this.#state.get(keys.deliveries, id);
   }
 
   /** A delivery to a mailbox of the asker's organization. Throws DeliveryUnknown. */
@@ -120,6 +142,9 @@ export class Deliveries {
       tx.put(keys.ledgers, id, ledger.bytes);
       if (ended.has(changed.state)) {
         tx.remove(keys.lanes, laneKey(changed));
+      }
+      if (changed.offered || ended.has(changed.state)) {
+        tx.remove(keys.unoffered, laneKey(changed));
       }
       if (ended.has(changed.state) && !ended.has(now.state)) {
         deliveriesEnded.add(1, { state: changed.state as EndState });

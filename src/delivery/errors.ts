@@ -29,6 +29,17 @@ export class AcknowledgementInvalid extends SluisError {
   readonly remedy = 'fix-request';
 }
 
+/** No connection came about: nothing was sent. The code of the network, never the address. */
+export class ReceiverUnreachable extends SluisError {
+  override readonly name = 'ReceiverUnreachable';
+  readonly code = 'SLUIS_DELIVERY_RECEIVER_UNREACHABLE';
+  readonly remedy = 'retry';
+
+  constructor(networkCode: string, cause: unknown) {
+    super(`the receiver cannot be reached: ${networkCode}`, { cause });
+  }
+}
+
 /** A receiver could not be asked or did not answer in a way that says what it holds. */
 export class ReceiverUnclear extends SluisError {
   override readonly name = 'ReceiverUnclear';

@@ -1,16 +1,18 @@
-import { asError, SluisError } from '../ops/error.ts';
+import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import type { DeliveryRecord } from '../state/records.ts';
-import { isGivenUp, nextDelayMs, type RetrySettings } from './backoff.ts';
+import { isGivenUp, msUntil, nextDelayMs, type RetrySettings } from './backoff.ts';
+import { batchOf } from './batch.ts';
 import { type Deliveries, hasEnded } from './deliveries.ts';
-import { ReceiverUnclear } from './errors.ts';
+import { ReceiverUnclear, ReceiverUnreachable } from './errors.ts';
 import { entry, type Ledger } from './ledger.ts';
 import { deliveriesAheadMax, questionsInFlightMax } from './limits.ts';
 import { attemptsFailed, deliveredBytes, instancesHeld, instancesRefused } from './metrics.ts';
+import { givenUp, isAboutTheInstance, readOutcome, wordsOfAnswer, wordsOfError } from './outcome.ts';
 import { Progress } from './progress.ts';
+import { LaneRest } from './rest.ts';
 import type { TaggedInstance, Tagging } from './tagging.ts';
 import type { StowOutcome, StowReceiver } from './transports/stow.ts';
-import { isOutOfResources, mayPass } from './transports/stow-answer.ts';
 
 export interface LaneSettings {
   readonly connections: number;
@@ -37,23 +39,23 @@ type Job = (signal: AbortSignal) => Promise<void>;
  */
 export class Lane {
   readonly #parts: LaneParts;
+  readonly #rest: LaneRest;
   readonly #progress = new Map<string, Progress>();
   readonly #abort = new AbortController();
   #running = 0;
   #stopped = false;
-  /** After a fault of our own (storage, state) the lane rests, so that it does not spin. */
-  #restUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
 
   constructor(parts: LaneParts) {
     this.#parts = parts;
+    this.#rest = new LaneRest(parts.settings.retry);
   }
 
   /** Says that there may be work. Never waits. */
   wake(): void {
     clearTimeout(this.#timer);
-    while (!this.#stopped && this.#running < this.#parts.settings.connections) {
+    while (!this.#stopped && this.#running < this.#connections) {
       const job = this.#next();
       if (job === undefined) {
         return;
@@ -62,7 +64,7 @@ export class Lane {
       void job(this.#abort.signal)
         .catch((thrown: unknown) => {
           this.#parts.log.error('lane.failed', { mailbox: this.#parts.mailbox, error: asError(thrown) });
-          this.#restUntil = Date.now() + this.#parts.settings.retry.firstMs;
+          this.#rest.afterFault();
         })
         .finally(() => {
           this.#running--;
@@ -92,23 +94,33 @@ export class Lane {
     await this.#parts.receiver.close();
   }
 
+  /** One request finds out whether a receiver that could not be reached is there again. */
+  get #connections(): number {
+    return this.#rest.unreachableSince === undefined ? this.#parts.settings.connections : 1;
+  }
+
   #next(): Job | undefined {
-    const now = Date.now();
-    if (now < this.#restUntil) {
-      this.#sleep(this.#restUntil - now);
+    if (this.#rest.ms > 0) {
+      this.#sleep(this.#rest.ms);
       return undefined;
     }
+    const now = performance.now();
     let ahead = 0;
     let wakeAt = Number.POSITIVE_INFINITY;
-    for (const delivery of this.#parts.deliveries.waiting(this.#parts.mailbox)) {
-      if (delivery.nextAttemptAt > now) {
-        wakeAt = Math.min(wakeAt, delivery.nextAttemptAt);
+    const rests = (id: string): boolean => {
+      const until = this.#progress.get(id)?.restUntil ?? 0;
+      wakeAt = until > now ? Math.min(wakeAt, until) : wakeAt;
+      return until > now;
+    };
+    for (const delivery of this.#parts.deliveries.waiting(this.#parts.mailbox, undefined, rests)) {
+      const progress = this.#progressOf(delivery);
+      if (rests(delivery.id)) {
         continue;
       }
       if (++ahead > deliveriesAheadMax) {
         break;
       }
-      const job = this.#jobOf(delivery);
+      const job = this.#jobOf(delivery, progress);
       if (job !== undefined) {
         return job;
       }
@@ -119,38 +131,46 @@ export class Lane {
     return undefined;
   }
 
-  #jobOf(delivery: DeliveryRecord): Job | undefined {
-    const { deliveries, settings } = this.#parts;
-    const progress = this.#progressOf(delivery.id);
-    const ledger = deliveries.ledger(delivery.id);
+  #jobOf(delivery: DeliveryRecord, progress: Progress): Job | undefined {
+    const ledger = this.#parts.deliveries.ledger(delivery.id);
     const unknown = progress.toAsk(ledger);
-    if (unknown.length > 0) {
-      return this.#claim(delivery, progress, unknown, (signal) =>
-        this.#ask(delivery, unknown, progress, signal),
-      );
-    }
-    const waiting = progress.toSend(ledger, settings.batchInstances);
+    const waiting =
+      unknown.length > 0 && progress.asksFirst
+        ? []
+        : progress.toSend(ledger, this.#parts.settings.batchInstances);
     if (waiting.length > 0) {
       return this.#claim(delivery, progress, waiting, (signal) =>
         this.#send(delivery, waiting, progress, signal),
       );
     }
+    if (unknown.length > 0) {
+      return this.#claim(delivery, progress, unknown, (signal) =>
+        this.#ask(delivery, unknown, progress, signal),
+      );
+    }
     return undefined;
   }
 
-  /** A fault with one delivery (its receiver's or our own) makes that one wait, not the others of the lane. */
+  /**
+   * A fault with one delivery (its receiver's or our own) makes that one wait, not the others of the lane.
+   * What we cut ourselves is no fault.
+   */
   #claim(delivery: DeliveryRecord, progress: Progress, numbers: readonly number[], job: Job): Job {
     progress.take(numbers);
     return (signal) =>
       job(signal)
-        .catch((thrown: unknown) => this.#failed(delivery, progress, asError(thrown)))
+        .catch(async (thrown: unknown) => {
+          if (!signal.aborted) {
+            await this.#failed(delivery, progress, asError(thrown));
+          }
+        })
         .finally(() => progress.give(numbers));
   }
 
   /** After a cut or a kill: perhaps the receiver has them. Ask before sending again. */
   async #ask(
     delivery: DeliveryRecord,
-    numbers: number[],
+    numbers: readonly number[],
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
@@ -159,22 +179,33 @@ export class Lane {
     const answers = new Map<number, boolean>();
     const queue = [...numbers];
     const askNext = async (): Promise<void> => {
-      for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-        answers.set(number, await receiver.holds(await tag(number), signal));
+      try {
+        for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
+          answers.set(number, await receiver.holds(await tag(number), signal));
+        }
+      } finally {
+        queue.length = 0;
       }
     };
-    try {
-      await Promise.all(Array.from({ length: questionsInFlightMax }, askNext));
-    } finally {
-      queue.length = 0;
+    const ends = await Promise.allSettled(Array.from({ length: questionsInFlightMax }, askNext));
+    const failed = ends.find((end) => end.status === 'rejected');
+    progress.asksFirst = failed === undefined;
+    if (answers.size > 0) {
+      this.#reached();
+      await this.#settle(delivery, (ledger) => {
+        for (const [number, held] of answers) {
+          const open = progress.isHopeless(number) ? entry.refused : entry.again;
+          ledger.set(number, held ? entry.held : open);
+        }
+        return null;
+      });
     }
-    await this.#settle(delivery, (ledger) => {
-      for (const [number, held] of answers) {
-        const open = progress.isHopeless(number) ? entry.refused : entry.waiting;
-        ledger.set(number, held ? entry.held : open);
-      }
-      return null;
-    });
+    if ([...answers.values()].includes(true)) {
+      progress.failures = 0;
+    }
+    if (failed !== undefined) {
+      throw asError(failed.reason);
+    }
   }
 
   async #send(
@@ -183,45 +214,54 @@ export class Lane {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
-    const { receiver, log, mailbox } = this.#parts;
+    const { receiver, tagging, settings, log, mailbox } = this.#parts;
     let batch: readonly TaggedInstance[] = [];
+    let sentBefore: ReadonlySet<number> = new Set();
     let outcome: StowOutcome;
     try {
-      batch = await this.#batch(delivery, numbers);
-      if (!(await this.#markAsked(delivery, batch))) {
+      batch = await batchOf(numbers, tagging.of(delivery), settings.batchBytes);
+      const rest = numbers.splice(batch.length);
+      if (rest.length > 0) {
+        // What does not fit is another connection's.
+        progress.give(rest);
+        this.wake();
+      }
+      const marked = await this.#markAsked(delivery, batch);
+      if (marked === undefined) {
         return;
       }
+      sentBefore = marked;
       outcome = await receiver.send(batch, signal);
     } catch (thrown) {
-      const stopped = batch.length === 0 ? numbers : batch.map(({ number }) => number);
-      progress.suspect(stopped, stopped.length);
+      if (thrown instanceof ReceiverUnreachable) {
+        await this.#unmark(delivery, batch, sentBefore);
+      } else {
+        progress.suspect(numbers, numbers.length);
+      }
       throw thrown;
     }
-    const unclear = batch.filter(({ instance: { sopInstanceUid } }) => isUnclear(outcome, sopInstanceUid));
+    this.#reached();
+    const { answered, held, refused, unclear } = readOutcome(outcome, batch, sentBefore);
     progress.suspect(
       unclear.map(({ number }) => number),
       batch.length,
     );
-    for (const { number, instance } of batch.length === 1 ? unclear : []) {
-      if (isAboutTheInstance(outcome, instance.sopInstanceUid)) {
-        progress.leftUnclear(number);
+    for (const one of batch.length === 1 ? unclear : []) {
+      if (isAboutTheInstance(outcome, one)) {
+        progress.leftUnclear(one.number);
       }
     }
     await this.#settle(delivery, (ledger) => {
-      for (const { number, instance, bytes } of batch) {
-        const held = outcome.held.get(instance.sopInstanceUid);
-        const refused = outcome.refused.get(instance.sopInstanceUid);
-        if (held !== undefined) {
-          ledger.set(number, held === 'held' ? entry.held : entry.heldWithWarning);
-          instancesHeld.add(1);
-          deliveredBytes.add(bytes);
-        } else if (refused !== undefined && !mayPass(refused)) {
-          ledger.set(number, entry.refused);
-          instancesRefused.add(1);
-        }
+      for (const [number, value] of answered) {
+        ledger.set(number, value);
       }
-      return `status ${outcome.status}`;
+      // Why one was refused is not written over by an answer in which all went well.
+      const isNews = refused.length > 0 || ledger.tally().refused === 0;
+      return isNews ? wordsOfAnswer(outcome, refused) : null;
     });
+    instancesHeld.add(held.length);
+    deliveredBytes.add(held.reduce((sum, { bytes }) => sum + bytes, 0));
+    instancesRefused.add(refused.length);
     if (unclear.length > 0) {
       const { status } = outcome;
       log.warn('lane.answer-unclear', { mailbox, delivery: delivery.id, status, count: unclear.length });
@@ -234,50 +274,50 @@ export class Lane {
 
   /**
    * Written down before the first byte goes out: a kill from here on leaves "perhaps", never "not sent".
-   * False when the delivery has ended meanwhile, and nothing is to be sent.
+   * Returns which of them may have gone out before; undefined when the delivery has ended meanwhile, and
+   * nothing is to be sent.
    */
-  async #markAsked(delivery: DeliveryRecord, batch: readonly TaggedInstance[]): Promise<boolean> {
+  async #markAsked(
+    delivery: DeliveryRecord,
+    batch: readonly TaggedInstance[],
+  ): Promise<ReadonlySet<number> | undefined> {
+    const sentBefore = new Set<number>();
     const changed = await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
       if (hasEnded(now)) {
         return now;
       }
       for (const { number } of batch) {
+        if (ledger.get(number) === entry.again) {
+          sentBefore.add(number);
+        }
         ledger.set(number, entry.asked);
       }
       return { ...now, state: 'sending', attempts: now.attempts + 1 };
     });
-    return !hasEnded(changed);
+    return hasEnded(changed) ? undefined : sentBefore;
   }
 
-  /**
-   * As many of the instances as fit in a request; a large one goes alone. Never two of one UID (an acute
-   * transfer may have them): the answer would not say which of the two it means.
-   */
-  async #batch(delivery: DeliveryRecord, numbers: readonly number[]): Promise<TaggedInstance[]> {
-    const { batchBytes } = this.#parts.settings;
-    const tag = this.#parts.tagging.of(delivery);
-    const batch: TaggedInstance[] = [];
-    const uids = new Set<string>();
-    let bytes = 0;
-    for (const number of numbers) {
-      const tagged = await tag(number);
-      const { sopInstanceUid } = tagged.instance;
-      if (batch.length > 0 && (bytes + tagged.bytes > batchBytes || uids.has(sopInstanceUid))) {
-        break;
+  /** Nothing went out: they wait as before, and nobody has to be asked for them. */
+  async #unmark(
+    delivery: DeliveryRecord,
+    batch: readonly TaggedInstance[],
+    sentBefore: ReadonlySet<number>,
+  ): Promise<void> {
+    await this.#settle(delivery, (ledger) => {
+      for (const { number } of batch) {
+        ledger.set(number, sentBefore.has(number) ? entry.again : entry.waiting);
       }
-      batch.push(tagged);
-      uids.add(sopInstanceUid);
-      bytes += tagged.bytes;
-    }
-    return batch;
+      return null;
+    });
   }
 
   async #settle(delivery: DeliveryRecord, change: (ledger: Ledger) => string | null): Promise<void> {
     const changed = await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
-      const outcome = change(ledger) ?? now.lastOutcome;
+      const lastOutcome = change(ledger) ?? now.lastOutcome;
       const { held, refused, open } = ledger.tally();
       const state = open > 0 ? now.state : refused === 0 ? 'delivered' : held === 0 ? 'failed' : 'partial';
-      return { ...now, state, delivered: held, lastOutcome: outcome };
+      const failingSince = held > now.delivered ? null : now.failingSince;
+      return { ...now, state, delivered: held, failingSince, lastOutcome };
     });
     this.#tellEnded(changed);
   }
@@ -293,7 +333,11 @@ export class Lane {
     const { deliveries, settings, log, mailbox } = this.#parts;
     progress.failures++;
     attemptsFailed.add(1);
+    if (error instanceof ReceiverUnreachable) {
+      this.#rest.unreachable();
+    }
     const delay = nextDelayMs(progress.failures, delivery.priority, settings.retry, afterMs);
+    progress.restUntil = performance.now() + delay;
     log.warn('lane.attempt-failed', {
       mailbox,
       delivery: delivery.id,
@@ -301,56 +345,44 @@ export class Lane {
       ms: delay,
       error,
     });
+    const at = Date.now();
     const changed = await deliveries.change(delivery.id, (now, ledger) => {
       if (hasEnded(now)) {
         return now;
       }
-      const outcome = { lastOutcome: wordsOf(error), nextAttemptAt: Date.now() + delay };
-      if (isGivenUp(now.queuedAt, now.priority, settings.retry, Date.now())) {
-        return { ...now, ...outcome, state: ledger.tally().held === 0 ? 'failed' : 'partial' };
-      }
-      return { ...now, ...outcome };
+      const failingSince = now.failingSince ?? Math.max(now.queuedAt, this.#rest.unreachableSince ?? at);
+      const failing = { failingSince, lastOutcome: wordsOfError(error), nextAttemptAt: at + delay };
+      return isGivenUp(failingSince, now.priority, settings.retry, at)
+        ? { ...now, ...failing, ...givenUp(ledger, failing.lastOutcome) }
+        : { ...now, ...failing };
     });
     this.#tellEnded(changed);
   }
 
-  #progressOf(delivery: string): Progress {
-    let progress = this.#progress.get(delivery);
+  /** After it could not be reached: what waited for that need not wait any longer. */
+  #reached(): void {
+    if (this.#rest.unreachableSince !== undefined) {
+      this.#rest.reached();
+      for (const progress of this.#progress.values()) {
+        progress.restUntil = 0;
+      }
+    }
+  }
+
+  /** Made the first time, with what is left of the wait that was written down before a restart. */
+  #progressOf({ id, nextAttemptAt, priority }: DeliveryRecord): Progress {
+    let progress = this.#progress.get(id);
     if (progress === undefined) {
       progress = new Progress();
-      this.#progress.set(delivery, progress);
+      const ms = msUntil(nextAttemptAt, priority, this.#parts.settings.retry, Date.now());
+      progress.restUntil = ms === 0 ? 0 : performance.now() + ms;
+      this.#progress.set(id, progress);
     }
     return progress;
   }
 
   #sleep(ms: number): void {
     clearTimeout(this.#timer);
-    // One wake a minute at least: a clock that was set back must not stop a lane for hours.
-    this.#timer = setTimeout(() => this.wake(), Math.min(ms, 60_000));
+    this.#timer = setTimeout(() => this.wake(), Math.ceil(ms));
   }
-}
-
-function isUnclear({ held, refused }: StowOutcome, uid: string): boolean {
-  const reason = refused.get(uid);
-  return !held.has(uid) && (reason === undefined || mayPass(reason));
-}
-
-/** Answers about whoever asks, about the moment, or about the receiver's own state: 5xx and these. */
-const notAboutTheInstance: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 408, 421, 425, 429]);
-
-/** Whether an unclear answer is one more sign that the receiver will never take this instance. */
-function isAboutTheInstance({ status, refused }: StowOutcome, uid: string): boolean {
-  const reason = refused.get(uid);
-  if (reason !== undefined) {
-    return !isOutOfResources(reason);
-  }
-  return status < 500 && !notAboutTheInstance.has(status);
-}
-
-/** What the sender may read too, so an error of the network gives its code and no address. */
-function wordsOf(error: Error): string {
-  const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
-  return error instanceof SluisError
-    ? `${error.message}${code}`
-    : `the request did not come to an end${code}`;
 }

@@ -39,7 +39,7 @@ export class Lanes implements Part {
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
     await Promise.all([
-      this.#parts.offers.stop(),
+      this.#parts.offers.stop(deadline),
       ...[...this.#lanes.values()].map((lane) => lane.stop(deadline)),
     ]);
   }

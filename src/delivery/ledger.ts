@@ -2,7 +2,8 @@
  * What is known of each instance of one delivery: one byte an instance, in one record.
  *
  * `asked` is written before the first byte goes out. After a cut or a kill it means: perhaps the receiver
- * has it, ask before sending again. Only the receiver's own answer makes it `held`.
+ * has it, ask before sending again. `again` was asked for and not found: it waits as at first, but what the
+ * receiver turns out to have may be ours. Only the receiver's own answer makes it `held`.
  */
 export const entry = {
   waiting: 0,
@@ -10,6 +11,7 @@ export const entry = {
   held: 2,
   heldWithWarning: 3,
   refused: 4,
+  again: 5,
 } as const;
 
 export type Entry = (typeof entry)[keyof typeof entry];
@@ -31,7 +33,7 @@ export class Ledger {
 
   get(instance: number): Entry {
     const value = this.bytes[instance];
-    if (value === undefined || value > entry.refused) {
+    if (value === undefined || value > entry.again) {
       throw new RangeError(`a ledger of ${this.bytes.length} instances has no valid entry ${instance}`);
     }
     return value as Entry;

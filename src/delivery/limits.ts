@@ -16,8 +16,14 @@ export const answerBytesMax = 4 * 1024 * 1024;
 /** Deliveries whose digests are computed at once; more would only fill the queue of the workers. */
 export const preparingMax = 4;
 
-/** An offer whose digests could not be computed is tried again after this. */
+/** An offer whose digests could not be computed is tried again after this, doubling … */
 export const prepareRetryMs = 5_000;
+
+/** … up to this. */
+export const prepareRetryMsMax = 60_000;
+
+/** The event loop is given back after this many instances of an acknowledgement. */
+export const instancesPerTurn = 1_000;
 
 /** Instances whose patches are held at once while digests are computed: some 300 bytes each. */
 export const digestBatchMax = 512;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Principal } from '../access/principal.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
@@ -8,11 +9,18 @@ import type { State } from '../state/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Composition } from '../study/composing.ts';
 import type { WorkPool } from '../work/pool.ts';
+import { doubledMs } from './backoff.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DigestTable } from './digest-table.ts';
 import { AcknowledgementInvalid, NotOffered } from './errors.ts';
-import { entry } from './ledger.ts';
-import { digestBatchMax, prepareRetryMs, preparingMax } from './limits.ts';
+import { type Entry, entry } from './ledger.ts';
+import {
+  digestBatchMax,
+  instancesPerTurn,
+  prepareRetryMs,
+  prepareRetryMsMax,
+  preparingMax,
+} from './limits.ts';
 import type { Tagging } from './tagging.ts';
 
 /** What the receiver says of one instance. */
@@ -28,7 +36,7 @@ interface OffersParts {
   readonly storage: Storage;
   readonly deliveries: Deliveries;
   readonly tagging: Tagging;
-  readonly pool: WorkPool;
+  readonly pool: Pick<WorkPool, 'digest'>;
   readonly log: Log;
   /** Something new is in the inbox of this mailbox. */
   onOffered(mailbox: string): void;
@@ -46,6 +54,9 @@ export class Offers {
   readonly #preparing = new Map<string, Promise<void>>();
   /** Deliveries that could not be prepared and wait for their next try. */
   readonly #resting = new Set<string>();
+  /** Delivery → how often it could not be prepared. */
+  readonly #failures = new Map<string, number>();
+  readonly #cut = new AbortController();
   #stopped = false;
 
   constructor(parts: OffersParts) {
@@ -58,9 +69,16 @@ export class Offers {
     this.#prepareMore();
   }
 
-  async stop(): Promise<void> {
+  /** Digests of which the workers have begun may end until `deadline`; the next start begins anew. */
+  async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
+    const cut = (): void => this.#cut.abort();
+    deadline.addEventListener('abort', cut);
+    if (deadline.aborted) {
+      cut();
+    }
     await Promise.allSettled(this.#preparing.values());
+    deadline.removeEventListener('abort', cut);
   }
 
   /** What is offered to this mailbox, most urgent first, from behind `cursor`, at most `limit`. */
@@ -79,12 +97,7 @@ export class Offers {
 
   /** Whether something is queued for this mailbox that is not offered yet: its digests are being computed. */
   isPreparing(mailbox: string): boolean {
-    for (const { offered } of this.#parts.deliveries.waiting(mailbox)) {
-      if (!offered) {
-        return true;
-      }
-    }
-    return false;
+    return this.#parts.deliveries.hasUnoffered(mailbox);
   }
 
   /** The digests of an offered delivery. Throws DeliveryUnknown, NotOffered. */
@@ -142,7 +155,8 @@ export class Offers {
   ): Promise<DeliveryRecord> {
     const { delivery, digests } = this.digests(principal, id);
     const numberOf = this.#numbers(delivery, digests);
-    const numbers = items.map(({ sopInstanceUid, sha256, status }) => {
+    const said: { number: number; value: Entry }[] = [];
+    for (const { sopInstanceUid, sha256, status } of items) {
       const number = numberOf(sopInstanceUid, sha256.toLowerCase());
       if (number === undefined) {
         throw new AcknowledgementInvalid('an acknowledged SOP Instance UID is not in this delivery');
@@ -152,10 +166,13 @@ export class Offers {
           'the SHA-256 of an acknowledged instance is not that of what was offered: fetch it again',
         );
       }
-      return { number, value: status === 'stored' ? entry.held : entry.refused };
-    });
+      said.push({ number, value: status === 'stored' ? entry.held : entry.refused });
+      if (said.length % instancesPerTurn === 0) {
+        await nextTurn();
+      }
+    }
     return this.#parts.deliveries.change(id, (now, ledger) => {
-      for (const { number, value } of numbers) {
+      for (const { number, value } of said) {
         ledger.set(number, value);
       }
       const { held, refused, open } = ledger.tally();
@@ -173,19 +190,19 @@ export class Offers {
     digests: DigestTable,
   ): (uid: string, sha256: string) => number | undefined {
     const { state } = this.#parts;
-    let twins: Map<string, number> | undefined;
+    const twins = new Map<string, Map<string, number>>();
     return (uid, sha256) => {
       const first = state.get(keys.instanceNumbers, [delivery.transfer, uid]);
       if (first === undefined || digests.get(first).sha256 === sha256) {
         return first;
       }
-      twins ??= new Map(
-        Array.from({ length: delivery.of }, (_, number) => {
-          const found = state.get(keys.instances, [delivery.transfer, number])?.sopInstanceUid ?? '';
-          return [`${found} ${digests.get(number).sha256}`, number];
-        }),
-      );
-      return twins.get(`${uid} ${sha256}`) ?? first;
+      let ofUid = twins.get(uid);
+      if (ofUid === undefined) {
+        const others = state.list(keys.twins, { prefix: [delivery.transfer, uid] });
+        ofUid = new Map([...others].map(({ value }) => [digests.get(value).sha256, value]));
+        twins.set(uid, ofUid);
+      }
+      return ofUid.get(sha256) ?? first;
     };
   }
 
@@ -210,9 +227,10 @@ export class Offers {
   }
 
   #nextOf(mailbox: string): DeliveryRecord | undefined {
-    for (const delivery of this.#parts.deliveries.waiting(mailbox)) {
-      if (!delivery.offered && !this.#preparing.has(delivery.id) && !this.#resting.has(delivery.id)) {
-        return delivery;
+    const { deliveries } = this.#parts;
+    for (const id of deliveries.unoffered(mailbox)) {
+      if (!this.#preparing.has(id) && !this.#resting.has(id)) {
+        return deliveries.find(id);
       }
     }
     return undefined;
@@ -230,20 +248,26 @@ export class Offers {
       }
       await state.commit((tx) => tx.put(keys.digests, delivery.id, table.stored));
       await deliveries.change(delivery.id, (now) => ({ ...now, offered: true }));
+      this.#failures.delete(delivery.id);
       log.info('delivery.offered', { delivery: delivery.id, mailbox: delivery.mailbox, count: delivery.of });
       this.#parts.onOffered(delivery.mailbox);
     } catch (thrown) {
-      log.error('delivery.offer-failed', {
-        delivery: delivery.id,
-        mailbox: delivery.mailbox,
-        error: asError(thrown),
-      });
-      this.#resting.add(delivery.id);
-      setTimeout(() => {
-        this.#resting.delete(delivery.id);
-        this.wake(delivery.mailbox);
-      }, prepareRetryMs).unref();
+      if (!this.#cut.signal.aborted) {
+        this.#retry(delivery, asError(thrown));
+      }
     }
+  }
+
+  #retry({ id, mailbox }: DeliveryRecord, error: Error): void {
+    const count = (this.#failures.get(id) ?? 0) + 1;
+    this.#failures.set(id, count);
+    const ms = doubledMs(count, prepareRetryMs, prepareRetryMsMax);
+    this.#parts.log.error('delivery.offer-failed', { delivery: id, mailbox, count, ms, error });
+    this.#resting.add(id);
+    setTimeout(() => {
+      this.#resting.delete(id);
+      this.wake(mailbox);
+    }, ms).unref();
   }
 
   async #digest(delivery: DeliveryRecord, table: DigestTable, from: number, to: number): Promise<void> {
@@ -255,6 +279,7 @@ export class Offers {
         ranges: storage.locate(instance.extents, 0, instance.bytes),
         edits,
       })),
+      this.#cut.signal,
     );
     for (const [at, { number }] of tagged.entries()) {
       const digest = digests[at];

@@ -1,4 +1,4 @@
-import { entry, type Ledger } from './ledger.ts';
+import { type Entry, entry, type Ledger } from './ledger.ts';
 import { askedAtOnceMax, unclearAnswersMax } from './limits.ts';
 
 /**
@@ -10,6 +10,10 @@ import { askedAtOnceMax, unclearAnswersMax } from './limits.ts';
 export class Progress {
   /** Attempts that failed since the last that went well. */
   failures = 0;
+  /** By performance.now(): before that it is not tried. */
+  restUntil = 0;
+  /** False after a question that failed: what waits is not kept from going out by what can't be asked. */
+  asksFirst = true;
   readonly #busy = new Set<number>();
   /** Suspect → how often it failed alone. */
   readonly #suspects = new Map<number, number>();
@@ -38,7 +42,8 @@ export class Progress {
    * that the delivery gets on; else all that nothing is known against; the suspects last, one by one.
    */
   toSend(ledger: Ledger, most: number): number[] {
-    const open = this.#free(ledger, entry.waiting, most + this.#suspects.size);
+    const limit = most + this.#suspects.size;
+    const open = [...this.#free(ledger, entry.waiting, limit), ...this.#free(ledger, entry.again, limit)];
     const failedAlone = (number: number): number => this.#suspects.get(number) ?? 0;
     const next = open.find((number) => failedAlone(number) === 0);
     if (this.failures > 0 && next !== undefined) {
@@ -66,7 +71,7 @@ export class Progress {
     return (this.#unclear.get(number) ?? 0) >= unclearAnswersMax;
   }
 
-  #free(ledger: Ledger, value: typeof entry.waiting | typeof entry.asked, limit: number): number[] {
+  #free(ledger: Ledger, value: Entry, limit: number): number[] {
     return ledger.find(value, limit + this.#busy.size).filter((number) => !this.#busy.has(number));
   }
 }

@@ -56,9 +56,12 @@ export class DatasetWalk {
   feed(chunk: Uint8Array): void {
     const start = this.#fed;
     const end = start + chunk.byteLength;
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     while (this.#fault === undefined && !this.#padding && this.#next + this.#carried < end) {
       const at = this.#next + this.#carried - start;
-      this.#collect(chunk, at);
+      if (this.#carried === 0 && at + HEADER_BYTES_MAX <= chunk.byteLength)
+        this.#take(view, at, HEADER_BYTES_MAX);
+      else this.#collect(chunk, at);
     }
     if (this.#padding && this.#fault === undefined)
       this.#expectZeros(chunk, Math.max(0, this.#next - start), start);
@@ -87,8 +90,12 @@ export class DatasetWalk {
     const taken = chunk.subarray(at, at + wanted - this.#carried);
     this.#carry.set(taken, this.#carried);
     this.#carried += taken.byteLength;
-    if (this.#carried < wanted) return;
-    if (!this.#nesting.inside && tagAt(this.#carryView, 0, this.#nesting.encoding) === 0) {
+    if (this.#carried === wanted) this.#take(this.#carryView, 0, wanted);
+  }
+
+  /** Acts on the header at `at`, of which `available` bytes are there. */
+  #take(view: DataView, at: number, available: number): void {
+    if (!this.#nesting.inside && tagAt(view, at, this.#nesting.encoding) === 0) {
       this.#padding = true; // the zeros from here on are looked at in feed()
       const other = this.#carry.subarray(0, this.#carried).findIndex((byte) => byte !== 0);
       if (other >= 0) this.#misplaced(this.#next + other);
@@ -97,7 +104,7 @@ export class DatasetWalk {
       return;
     }
     try {
-      this.#step();
+      this.#step(view, at, available);
     } catch (thrown) {
       if (!(thrown instanceof DicomError)) throw thrown;
       const code = thrown.code === 'TRUNCATED' ? 'TRUNCATED' : 'MALFORMED';
@@ -105,12 +112,12 @@ export class DatasetWalk {
     }
   }
 
-  #step(): void {
+  #step(view: DataView, viewAt: number, available: number): void {
     const at = this.#next;
     const { encoding, inside } = this.#nesting;
-    const bytes = headerBytes(this.#carryView, 0, encoding, at);
-    if (this.#carried < bytes) return;
-    const header = parseHeader(this.#carryView, 0, encoding, bytes);
+    const bytes = headerBytes(view, viewAt, encoding, at);
+    if (available < bytes) return;
+    const header = parseHeader(view, viewAt, encoding, bytes);
     if (!inside) this.#order(header, at);
     const skip = this.#nesting.take(header, at);
     const end = at + bytes + skip;

@@ -1,6 +1,6 @@
 import { HEADER_BYTES_MIN, readHeader, UNDEFINED } from './element.ts';
 import { DicomError } from './error.ts';
-import { VALUE_BYTES_MAX } from './limits.ts';
+import { NESTED_VALUES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { collectOtherIds, type OtherId } from './other-ids.ts';
 import type { Scan } from './scan.ts';
 import { Tag } from './tags.ts';
@@ -16,7 +16,10 @@ export interface IdentityValues {
   readonly otherIds: ReadonlyMap<number, OtherId>;
   /** (0040,0032) of the dataset's own (0010,0024); '' when absent. */
   readonly issuerUniversalEntityId: string;
-  /** What nested datasets call their patient: ids of (0010,0020) and (0010,1000), names of (0010,0010). */
+  /**
+   * What nested datasets call their patient: ids of (0010,0020) and (0010,1000), names of (0010,0010).
+   * One more than NESTED_VALUES_MAX stands for any number.
+   */
   readonly nestedIds: ReadonlySet<string>;
   readonly nestedNames: ReadonlySet<string>;
 }
@@ -75,8 +78,9 @@ class NestedIdentities {
     return (tag, from, to, path) => {
       if (to - from > VALUE_BYTES_MAX) return;
       const text = () => plainText(this.#bytes.subarray(from, to));
-      if (tag === Tag.patientName) this.names.add(text());
-      if (tag === Tag.patientId || tag === Tag.otherPatientIds) this.ids.add(text());
+      if (tag === Tag.patientName && this.names.size <= NESTED_VALUES_MAX) this.names.add(text());
+      const isId = tag === Tag.patientId || tag === Tag.otherPatientIds;
+      if (isId && this.ids.size <= NESTED_VALUES_MAX) this.ids.add(text());
       const qualifies =
         sequence === Tag.issuerOfPatientIdQualifiers && path.length === 1 && path[0]?.item === 0;
       if (qualifies && tag === Tag.universalEntityId) this.issuerUniversalEntityId = text();

@@ -2,6 +2,7 @@ import { normalizeBsn } from './bsn.ts';
 import { decodeText } from './charset.ts';
 import { BSN_ISSUER, BSN_OID } from './dialect.ts';
 import { type IdentityValues, readIdentityValues } from './identity-values.ts';
+import { IDENTITY_BYTES, NESTED_VALUES_MAX } from './limits.ts';
 import type { Scan } from './scan.ts';
 import { Tag } from './tags.ts';
 import { plainText, trimPadding } from './text.ts';
@@ -39,11 +40,12 @@ export interface Identity {
  * Reads who the instance is about: from its own top level only, since sequences hold other people too
  * (Dutch archives keep the history of corrected identities in private ones). '' is what is absent.
  *
- * `window` is at least what scan() was given; nested identities are looked for as far as it goes.
+ * `window` is at least what scan() was given, and IDENTITY_BYTES of it where there are as many. What lies
+ * behind both is not looked at, so that the answer does not depend on how the bytes came.
  * Never throws, for whatever bytes scan() accepted.
  */
 export function identify(window: Uint8Array, scan: Scan): Identity {
-  const values = readIdentityValues(window, scan);
+  const values = readIdentityValues(window.subarray(0, Math.max(IDENTITY_BYTES, scan.scannedTo)), scan);
   const charset = ownText(values, Tag.specificCharacterSet);
   const text = (tag: number) => trimPadding(decodeText(rawOf(values, tag), charset));
   const places = placesOf(values);
@@ -114,6 +116,7 @@ function findingOf({ number, source, confidence }: Place): BsnFinding[] {
 }
 
 function namesAnother(values: IdentityValues): boolean {
+  if (Math.max(values.nestedIds.size, values.nestedNames.size) > NESTED_VALUES_MAX) return true;
   const ids = new Set([ownText(values, Tag.patientId), ...otherPatientIds(values), '']);
   for (const id of values.otherIds.values()) ids.add(id.patientId);
   const names = new Set([comparableName(ownText(values, Tag.patientName)), '']);
@@ -131,7 +134,10 @@ function otherPatientIds(values: IdentityValues): string[] {
 
 /** Empty components at the end of a name say nothing (PS3.5 section 6.2.1), nor does the case of its letters. */
 function comparableName(name: string): string {
-  return name.toUpperCase().replace(/[\s^=]+$/, '');
+  // A pattern that ends with `+$` tries again at each of 4,096 characters.
+  let to = name.length;
+  while (to > 0 && /[\s^=]/.test(name.charAt(to - 1))) to -= 1;
+  return name.slice(0, to).toUpperCase();
 }
 
 function rawOf(values: IdentityValues, tag: number): Uint8Array {

@@ -1,6 +1,6 @@
 import { HEADER_BYTES_MIN, type Header, readHeader, tagAt, UNDEFINED, VR } from './element.ts';
 import { DicomError } from './error.ts';
-import { VALUE_BYTES_MAX } from './limits.ts';
+import { OTHER_IDS_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { type Meta, readMeta } from './meta.ts';
 import { notDicom, sniff, sniffBare } from './sniff.ts';
 import { type Encoding, encodingOf, SYNTAX_OF } from './syntaxes.ts';
@@ -215,6 +215,9 @@ function siteOf(
   const { tag, vr, length } = header;
   if (encoding !== 'implicit-le' && vr !== VR.SQ && vr !== VR.UN) {
     throw new DicomError('MALFORMED', 'Other Patient IDs Sequence is not written as a sequence', at, tag);
+  }
+  if (end - at - header.bytes > OTHER_IDS_BYTES_MAX) {
+    throw new DicomError('MALFORMED', 'Other Patient IDs Sequence is far too long', at, tag);
   }
   window.require(end, at, tag);
   // A UN value is implicit little endian whatever the dataset is (PS3.5 section 6.2.2).

@@ -12,15 +12,13 @@ export interface Step {
   readonly item: number;
 }
 
-/** Called for every value that is not itself a sequence: bytes [from, to) of the window. */
+/** Called for every value that is not itself a sequence: bytes [from, to) of the window. The path is lent. */
 export type OnValue = (tag: number, from: number, to: number, path: readonly Step[]) => void;
 
 /** Which elements are read, and how they are written. */
 interface Region {
   readonly window: Window;
   readonly encoding: Encoding;
-  /** Nothing may reach beyond: the end of whatever has a length around it. */
-  readonly limit: number;
   readonly path: readonly Step[];
   readonly onValue: OnValue;
 }
@@ -60,8 +58,11 @@ export function visitItems(
   path: readonly Step[] = [],
 ): number {
   const { tag, limit, open, encoding } = sequence;
+  // One path for all items: a sequence may have two million of them.
+  const step = { sequence: tag, item: 0 };
+  const inner = { window, encoding, path: [...path, step], onValue };
   let at = sequence.from;
-  for (let item = 0; open || at < limit; item++) {
+  for (; open || at < limit; step.item += 1) {
     const header = readWithin(window, at, encoding, limit);
     const itemAt = at;
     at += header.bytes;
@@ -69,18 +70,18 @@ export function visitItems(
     if (header.tag !== Tag.item) {
       throw new DicomError('MALFORMED', 'an element stands where an item belongs', itemAt, header.tag);
     }
-    const inner = { window, encoding, path: [...path, { sequence: tag, item }], onValue };
     if (inner.path.length > NESTING_MAX) throw tooDeep(header, itemAt);
     at =
       header.length === UNDEFINED
-        ? visitElements({ ...inner, limit }, at, true)
-        : visitElements({ ...inner, limit: at + header.length }, at, false);
+        ? visitElements(inner, at, limit, true)
+        : visitElements(inner, at, at + header.length, false);
   }
   return at;
 }
 
-function visitElements(region: Region, from: number, open: boolean): number {
-  const { window, encoding, limit, path, onValue } = region;
+/** Nothing may reach beyond `limit`: the end of whatever has a length around it. */
+function visitElements(region: Region, from: number, limit: number, open: boolean): number {
+  const { window, encoding, path, onValue } = region;
   let at = from;
   while (open || at < limit) {
     const header = readWithin(window, at, encoding, limit);

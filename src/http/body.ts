@@ -155,9 +155,11 @@ export class IncomingBody implements RequestBody {
   /** Called about twice a second: lets a paused socket notice a reset, and cuts an idle peer. */
   sweep(now: number): void {
     if (this.#whole) return;
+    // Once the exchange is answered nobody waits for its body; the answer has an idle limit of its own.
+    const awaited = this.#ending?.kind !== 'gone';
     const unread = !this.#taken && now - this.#startedAt > bodyLimits.idleMs;
     const silent = this.#pausedAt === undefined && now - this.#lastByteAt > bodyLimits.idleMs;
-    if (unread || silent) {
+    if (awaited && (unread || silent)) {
       httpCounts.idleCuts += 1;
       this.#tap.cut();
     } else if (this.#pausedAt !== undefined && now - this.#pausedAt >= bodyLimits.pauseMs) {
@@ -192,7 +194,11 @@ export class IncomingBody implements RequestBody {
     const kept = this.#queue.append(chunk, this.#arrived, this.#slabBytes());
     const rest = { bytes: chunk.subarray(kept), position: this.#arrived + kept };
     this.#arrived += chunk.length;
-    if (rest.bytes.length > 0) this.#writeNow(rest.bytes, rest.position);
+    if (rest.bytes.length > 0) {
+      // The slabs before it first: a sink is given its bytes in their order.
+      while (this.#writeOldestNow());
+      this.#writeNow(rest.bytes, rest.position);
+    }
     this.#pump();
     // A chunk that came although we had paused is paused again: that also stops uWS's 10 s timer.
     const full = this.#pausedAt === undefined ? this.#softBytes() : this.#softBytes() / 2;

@@ -1,22 +1,35 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RequestMalformed } from './errors.ts';
+import { processBodies } from './body-budget.ts';
+import { BodiesFull, RequestMalformed } from './errors.ts';
 import type { Exchange, Handler } from './exchange.ts';
-import { answerLimits, bridgeBodyBytesMax } from './limits.ts';
+import { answerLimits, bridgeLimits } from './limits.ts';
 
 /** What Hono and every other program on the fetch standard is. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
 
 /**
  * Serves a fetch handler on an Exchange. The request's body is read whole first, so it is for small ones:
- * more than `bodyBytesMax` is answered 413. A Response's body is streamed with backpressure; one that is
- * there at once goes out with a Content-Length. `request.signal` aborts when the peer is gone.
+ * more than `bodyBytesMax` is answered 413, and what the budget `bodies` has no room for 503. A Response's
+ * body is streamed with backpressure; one that is there at once goes out with a Content-Length.
+ * `request.signal` aborts when the peer is gone.
  */
-export function fetchBridge(fetch: Fetch, { bodyBytesMax = bridgeBodyBytesMax } = {}): Handler {
+export function fetchBridge(
+  fetch: Fetch,
+  { bodyBytesMax = bridgeLimits.bodyBytesMax, bodies = processBodies } = {},
+): Handler {
   return async (exchange) => {
     const bodyless = exchange.method === 'GET' || exchange.method === 'HEAD';
-    const body = bodyless ? undefined : await exchange.body.bytes(bodyBytesMax);
-    const response = await fetch(requestOf(exchange, body));
+    // A longer one is refused by bytes().
+    const bytes = bodyless ? 0 : Math.min(exchange.body.length ?? bodyBytesMax, bodyBytesMax);
+    if (!bodies.take(bytes)) throw new BodiesFull();
+    let response: Response;
+    try {
+      const body = bodyless ? undefined : await exchange.body.bytes(bodyBytesMax);
+      response = await fetch(requestOf(exchange, body));
+    } finally {
+      bodies.give(bytes);
+    }
     await answerWith(exchange, response);
   };
 }

@@ -1,4 +1,5 @@
 import { type ErrorFacts, SluisError } from '../ops/error.ts';
+import { bridgeLimits } from './limits.ts';
 
 /** The peer vanished, or was cut for being idle. Everything that had arrived was written: `bytes`. */
 export class PeerGone extends SluisError {
@@ -61,6 +62,28 @@ export class HeadRefused extends SluisError {
   readonly remedy = 'fix-request';
 }
 
+/** RFC 9110, 15.5.12: a chunked body, where the listener does not read chunks as RFC 9112, 7.1 has them. */
+export class LengthRequired extends SluisError {
+  override readonly name = 'LengthRequired';
+  readonly code = 'SLUIS_HTTP_LENGTH_REQUIRED';
+  readonly remedy = 'fix-request';
+
+  constructor() {
+    super('chunked bodies are not taken here; send the body with a Content-Length');
+  }
+}
+
+/** RFC 9110, 15.5.18. */
+export class ExpectationUnknown extends SluisError {
+  override readonly name = 'ExpectationUnknown';
+  readonly code = 'SLUIS_HTTP_EXPECTATION_UNKNOWN';
+  readonly remedy = 'fix-request';
+
+  constructor() {
+    super('the only Expect served here is 100-continue');
+  }
+}
+
 export class TooManyHeaders extends SluisError {
   override readonly name = 'TooManyHeaders';
   readonly code = 'SLUIS_HTTP_TOO_MANY_HEADERS';
@@ -68,6 +91,18 @@ export class TooManyHeaders extends SluisError {
 
   constructor(max: number) {
     super(`a request may have at most ${max.toString()} headers`);
+  }
+}
+
+/** The bodies of other requests have taken the memory that there is for bodies. */
+export class BodiesFull extends SluisError {
+  override readonly name = 'BodiesFull';
+  readonly code = 'SLUIS_HTTP_BODIES_FULL';
+  readonly remedy = 'retry';
+  readonly headers = { 'Retry-After': bridgeLimits.retryAfterSeconds.toString() };
+
+  constructor() {
+    super('too many bodies are being received at once; send this one again later');
   }
 }
 

@@ -14,7 +14,10 @@ export interface StreamHead {
   readonly bytes?: number;
 }
 
-/** Where a request's body goes. At most two writes are in flight; positions count from the body's first byte. */
+/**
+ * Where a request's body goes. At most two writes are in flight; positions count from the body's first byte,
+ * and each call begins where the one before it ended.
+ */
 export interface BodySink {
   /** `bytes` may be used until the promise settles, then its slab goes back to the pool. */
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -23,7 +26,7 @@ export interface BodySink {
 }
 
 export interface RequestBody {
-  /** The declared Content-Length; undefined when the body is chunked. 0 when there is none. */
+  /** The declared Content-Length; undefined when the body is chunked (node-http only). 0 when there is none. */
   readonly length: number | undefined;
   /**
    * Sends the whole body to the sink, with backpressure: the peer is read no faster than the sink
@@ -33,7 +36,7 @@ export interface RequestBody {
    * everything that had arrived was written, with the number of bytes; and with the sink's own error.
    */
   drainTo(sink: BodySink, stop?: AbortSignal): Promise<number>;
-  /** The whole body, for small ones. Rejects `BodyTooLarge` above `max` bytes. */
+  /** The whole body, in memory: for who has room for it. Rejects `BodyTooLarge` above `max` bytes. */
   bytes(max: number): Promise<Uint8Array>;
 }
 

@@ -1,5 +1,5 @@
 import type { SluisError } from '../ops/error.ts';
-import { HeaderRepeated, HeadRefused, TooManyHeaders } from './errors.ts';
+import { ExpectationUnknown, HeaderRepeated, HeadRefused, LengthRequired, TooManyHeaders } from './errors.ts';
 import type { RequestHeaders } from './exchange.ts';
 import { headLimits } from './limits.ts';
 
@@ -27,9 +27,15 @@ export interface GuardedHead {
 
 /** Collects a request's headers one by one, as a listener finds them, and judges the whole. */
 export class HeadGuard {
+  readonly #chunkedBodies: boolean;
   readonly #headers = new Map<string, string>();
   #seen = 0;
   #refusal: SluisError | undefined;
+
+  /** `chunkedBodies`: whether the listener reads chunks as RFC 9112, 7.1 has them. */
+  constructor({ chunkedBodies }: { readonly chunkedBodies: boolean }) {
+    this.#chunkedBodies = chunkedBodies;
+  }
 
   /** `name` in any case. */
   add(name: string, value: string): void {
@@ -46,10 +52,11 @@ export class HeadGuard {
   judge(target: string): GuardedHead {
     const length = this.#headers.get('content-length');
     const coding = this.#headers.get('transfer-encoding');
+    const unread = coding !== undefined && !this.#chunkedBodies ? new LengthRequired() : undefined;
     return {
       headers: this.#headers,
       bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
-      refusal: this.#refusal ?? this.#judge(target, length, coding),
+      refusal: unread ?? this.#refusal ?? this.#judge(target, length, coding),
     };
   }
 
@@ -71,6 +78,8 @@ export class HeadGuard {
     if (this.#headers.has('trailer')) {
       return new HeadRefused('trailers are not served here; send the digest as a header of an empty PATCH');
     }
+    const expected = this.#headers.get('expect');
+    if (expected !== undefined && expected.toLowerCase() !== '100-continue') return new ExpectationUnknown();
     return undefined;
   }
 }

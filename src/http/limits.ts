@@ -32,11 +32,14 @@ export const bodyLimits = {
   pauseMs: 500,
 } as const;
 
-/** How a streamed answer waits for its peer. */
+/** How an answer waits for its peer. */
 export const answerLimits = {
   /** An answer of which the peer takes no byte for this long is cut. */
   idleMs: 60_000,
-  /** Chunked answers are written in pieces this large: what the kernel does not take, uWS buffers. */
+  /**
+   * Answers are written in pieces this large: of a chunked one uWS buffers what the kernel does not take, and
+   * node:http tells of each write only that all of it was taken.
+   */
   pieceBytes: 64 * KiB,
   /** Answers up to this size are handed over at once; larger ones go through the stream path, with backpressure. */
   bytesAtOnce: 16 * KiB,
@@ -47,8 +50,8 @@ export const answerLimits = {
 export const headLimits = {
   /** The whole head. uWS reads it from UWS_HTTP_MAX_HEADERS_SIZE, which the launcher sets to the same. */
   bytes: 16 * KiB,
-  /** uWS is built with the same number. */
-  headers: 100,
+  /** Host included. uWS is built with room for 100, of which it needs two itself, and answers 431 above. */
+  headers: 98,
 } as const;
 
 export const listenerLimits = {
@@ -70,5 +73,12 @@ export const listenerLimits = {
   headersCheckMs: 5_000,
 } as const;
 
-/** A JSON request; the bridge holds it in memory. */
-export const bridgeBodyBytesMax = 1 * MiB;
+/** What the bridge holds in memory. */
+export const bridgeLimits = {
+  /** A JSON request. */
+  bodyBytesMax: 1 * MiB,
+  /** All bodies that are held now, of all connections: those up to `bodyBytesMax`, and larger ones. */
+  bodiesBytes: { small: 32 * MiB, large: 128 * MiB },
+  /** When to try again where the rest is taken. */
+  retryAfterSeconds: 5,
+} as const;

@@ -1,6 +1,6 @@
-import type { Log } from '../ops/log.ts';
 import { ListenerMissing } from './errors.ts';
-import type { Listener, ListenOptions } from './exchange.ts';
+import type { Listener } from './exchange.ts';
+import type { ListenerOptions } from './listeners/live.ts';
 import { listenNodeHttp } from './listeners/node-http.ts';
 import { listenUws } from './listeners/uws.ts';
 import { loadUws } from './listeners/uws-binary.ts';
@@ -16,7 +16,7 @@ export type ListenerChoice = 'auto' | Listener['kind'];
  * for by name where it has no binary (Node 24, musl).
  */
 export async function listen(
-  options: ListenOptions & { listener?: ListenerChoice; log: Log; slabs?: SlabPool },
+  options: Omit<ListenerOptions, 'slabs'> & { listener?: ListenerChoice; slabs?: SlabPool },
   load: typeof loadUws = loadUws,
 ): Promise<Listener> {
   const { listener: choice = 'auto', slabs = processSlabs } = options;

@@ -1,4 +1,6 @@
 import { counted, gauge, type Metric } from '../ops/metric.ts';
+import { processBodies } from './body-budget.ts';
+import { bodyLimits, bridgeLimits } from './limits.ts';
 import { processSlabs } from './slabs.ts';
 
 /** Plain numbers, moved by this folder and read by ops. All but `live` only grow. */
@@ -18,6 +20,8 @@ export const httpCounts = {
   /** Heads refused by the guard. */
   headsRefused: 0,
 };
+
+const { small, large } = bridgeLimits.bodiesBytes;
 
 /** What Prometheus sees of them. */
 export const httpMetrics: readonly Metric[] = [
@@ -59,7 +63,12 @@ export const httpMetrics: readonly Metric[] = [
   }),
   gauge({
     name: 'sluis_http_slab_bytes',
-    help: 'bytes of request bodies that wait in memory; the limit is 268435456',
+    help: `bytes of request bodies that wait in memory; the limit is ${bodyLimits.slabBytesTotal.toString()}`,
     read: () => processSlabs.bytesInUse,
+  }),
+  gauge({
+    name: 'sluis_http_whole_body_bytes',
+    help: `bytes that JSON bodies held whole may come to; the limit is ${(small + large).toString()}`,
+    read: () => processBodies.bytesInUse,
   }),
 ];

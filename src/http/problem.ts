@@ -22,6 +22,8 @@ const statusByRemedy: Readonly<Record<Remedy, number>> = {
 /** The one table from an error's code to its HTTP status. What is not here follows its remedy. */
 const statusByCode: Readonly<Record<string, number>> = {
   SLUIS_HTTP_BODY_TOO_LARGE: 413,
+  SLUIS_HTTP_LENGTH_REQUIRED: 411,
+  SLUIS_HTTP_EXPECTATION_UNKNOWN: 417,
   SLUIS_HTTP_TOO_MANY_HEADERS: 431,
   SLUIS_HTTP_NOT_FOUND: 404,
   SLUIS_HTTP_METHOD_NOT_ALLOWED: 405,

@@ -27,10 +27,13 @@ interface Tree {
 const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON.parse of Node 20 names the character, not the line. */
+/** JSON.parse of Node 20 names the character, not the line; for some mistakes no Node names even that. */
 function placeOf(text: string, message: string): string {
   const position = /position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return 'expected JSON, and the file ends too soon';
+  if (/end of JSON/.test(message) || Number(position) >= text.trimEnd().length) {
+    return 'expected JSON, and the file ends too soon';
+  }
+  if (position === undefined) return 'expected JSON';
   const before = text.slice(0, Number(position)).split('\n');
   const column = (before.at(-1)?.length ?? 0) + 1;
   return `expected JSON, which goes wrong at line ${before.length.toString()}, column ${column.toString()}`;

@@ -4,8 +4,8 @@ export type Language = 'nl' | 'en';
 
 export interface Landing {
   readonly version: string;
-  /** Where metrics and health are, as an operator would open them. */
-  readonly opsUrl: string;
+  /** Where metrics and health listen. Linked to only where that is an address that can be opened. */
+  readonly ops: { readonly host: string; readonly port: number };
   /** What is read first; `preferredLanguage` finds it. */
   readonly language: Language;
 }
@@ -85,7 +85,8 @@ const texts: Readonly<Record<Language, Texts>> = {
 const names: Readonly<Record<Language, string>> = { nl: 'Nederlands', en: 'English' };
 
 /** One static page in Dutch and English, without script; what `landingHeaders` allows and nothing more. */
-export function landing({ version, opsUrl, language }: Landing): string {
+export function landing({ version, ops, language }: Landing): string {
+  const base = usable(addressOf(ops));
   const order: readonly Language[] = language === 'nl' ? ['nl', 'en'] : ['en', 'nl'];
   const links = order
     .map((one) => `<a href="#${one}" lang="${one}" hreflang="${one}">${names[one]}</a>`)
@@ -104,7 +105,7 @@ export function landing({ version, opsUrl, language }: Landing): string {
 <nav aria-label="${language === 'nl' ? 'Taal' : 'Language'}">${links}</nav>
 </header>
 <main>
-${order.map((one) => section(one, opsUrl)).join('\n')}
+${order.map((one) => section(one, base)).join('\n')}
 </main>
 <footer><p>Sluis ${escaped(version)}</p></footer>
 </body>
@@ -112,10 +113,24 @@ ${order.map((one) => section(one, opsUrl)).join('\n')}
 `;
 }
 
-function section(language: Language, opsUrl: string): string {
+/** RFC 3986, 3.2.2: an IPv6 address stands in brackets. */
+function addressOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port.toString()}`;
+}
+
+/** Listening on all addresses or on a port still to be chosen names no address that a browser can open. */
+function usable(address: string): URL | undefined {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  return url === undefined || url.port === '0' || ['0.0.0.0', '[::]'].includes(url.hostname)
+    ? undefined
+    : url;
+}
+
+function section(language: Language, ops: URL | undefined): string {
   const text = texts[language];
-  const metrics = escaped(new URL('/metrics', opsUrl).href);
-  const ready = escaped(new URL('/readyz', opsUrl).href);
+  const links = ['/metrics', '/readyz'].map((path) =>
+    ops === undefined ? path : `<a href="${escaped(new URL(path, ops).href)}">${path}</a>`,
+  );
   return `<section lang="${language}" id="${language}" aria-labelledby="${language}-title">
 <h2 id="${language}-title">${escaped(text.title)}</h2>
 <p>${escaped(text.what)}</p>
@@ -123,7 +138,7 @@ function section(language: Language, opsUrl: string): string {
 <h3>${escaped(text.where)}</h3>
 <dl>
 <dt>${escaped(text.api)}</dt><dd><a href="/openapi.json">/openapi.json</a>, ${escaped(text.apiNote)}</dd>
-<dt>${escaped(text.operations)}</dt><dd><a href="${metrics}">/metrics</a>, <a href="${ready}">/readyz</a>, ${escaped(text.operationsNote)}</dd>
+<dt>${escaped(text.operations)}</dt><dd>${links.join(', ')}, ${escaped(text.operationsNote)}</dd>
 <dt>${escaped(text.documents)}</dt><dd>${escaped(text.documentsNote)}</dd>
 </dl>
 </section>`;

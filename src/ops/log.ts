@@ -1,4 +1,5 @@
-import { destination, pino } from 'pino';
+import { type DestinationStream, destination, pino } from 'pino';
+import { asError, SluisError } from './error.ts';
 
 /**
  * Everything a log line may say beside its event name. A closed list, so that a patient's name cannot
@@ -20,7 +21,7 @@ export interface LogFacts {
   readonly listener?: string;
   readonly path?: string;
   readonly code?: string;
-  /** An error: its code, name and stack are logged; messages are made without patient data. */
+  /** An error: only what `closed` names is logged; messages are made without patient data. */
   readonly error?: unknown;
 }
 
@@ -34,11 +35,17 @@ export interface Log {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** JSON lines on standard error, one a event; standard output is for what a command prints. */
-export function openLog(level: LogLevel): Log {
+/** JSON lines, one an event, on standard error unless told otherwise: standard output is for what a command prints. */
+export function openLog(level: LogLevel, to: DestinationStream = destination({ dest: 2, sync: true })): Log {
   const lines = pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: 'event', errorKey: 'error' },
-    destination({ dest: 2, sync: true }),
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      messageKey: 'event',
+      serializers: { error: closed },
+    },
+    to,
   );
   const at =
     (write: (facts: LogFacts, event: string) => void) =>
@@ -49,5 +56,20 @@ export function openLog(level: LogLevel): Log {
     info: at((facts, event) => lines.info(facts, event)),
     warn: at((facts, event) => lines.warn(facts, event)),
     error: at((facts, event) => lines.error(facts, event)),
+  };
+}
+
+/**
+ * Of an error nothing else. Libraries hang whole requests on theirs, with tokens in the headers, and a cause
+ * is often such an error.
+ */
+function closed(thrown: unknown) {
+  const error: Error & { readonly code?: unknown } = asError(thrown);
+  return {
+    type: error.name,
+    code: typeof error.code === 'string' || typeof error.code === 'number' ? error.code : undefined,
+    message: error.message,
+    stack: error.stack,
+    facts: error instanceof SluisError ? error.facts : undefined,
   };
 }

@@ -53,8 +53,10 @@ export const keys = {
   manifests: table<string, ManifestRecord>('manifests'),
   /** [transfer, number] → instance; numbers count from 0 in the order they were found */
   instances: table<readonly [string, number], InstanceRecord>('instances'),
-  /** [transfer, SOP Instance UID] → number: finds duplicates and manifest entries */
+  /** [transfer, SOP Instance UID] → number: of the first that came under it */
   instanceNumbers: table<readonly [string, string], number>('instance-numbers'),
+  /** [transfer, SOP Instance UID, SHA-256 hex] → number: what else came under the UID, with other content */
+  twins: table<readonly [string, string, string], number>('twins'),
 
   /** delivery id → record */
   deliveries: table<string, DeliveryRecord>('deliveries'),
@@ -62,6 +64,8 @@ export const keys = {
   deliveriesOf: table<readonly [string, string], string>('deliveries-of'),
   /** [mailbox, priority rank, delivery] → 1: what a lane still has to do, in order */
   lanes: table<readonly [string, number, string], number>('lanes'),
+  /** The same → 1: those of them that are not offered, which for a pulled mailbox are to be prepared */
+  unoffered: table<readonly [string, number, string], number>('unoffered'),
   /** delivery id → one byte per instance (delivery/ledger.ts) */
   ledgers: table<string, Uint8Array>('ledgers'),
   /** delivery id → SHA-256, CRC-32 and length of each instance as this mailbox gets it (delivery/digest-table.ts) */

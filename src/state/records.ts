@@ -106,11 +106,8 @@ export interface InstanceRecord {
 
 /** What a sender says belongs to a transfer. It alone decides what complete means. */
 export interface ManifestRecord {
-  readonly instances: readonly {
-    readonly sopInstanceUid: string;
-    readonly bytes: number;
-    readonly sha256: Uint8Array;
-  }[];
+  /** In one piece, see transfer/manifest.ts. */
+  readonly entries: Uint8Array;
   readonly sealedAt: Instant;
 }
 
@@ -136,6 +133,8 @@ export interface TransferRecord {
   readonly priority: Priority;
   readonly state: TransferState;
   readonly reasons: readonly string[];
+  /** Numbers of the first instances that have a reason of their own; known when it is decided. */
+  readonly problems: readonly number[];
   /** TransferDetails as JSON: remark, intended reader, what the sender said of the patient. */
   readonly details: Sealed;
   /** The BSN that recipes refer to: the sender's, or the first an object states; null when none was found. */
@@ -190,6 +189,8 @@ export interface DeliveryRecord {
   readonly offered: boolean;
   readonly attempts: number;
   readonly nextAttemptAt: Instant;
+  /** Since when nothing got through; null when the last attempt brought something, or none was made. */
+  readonly failingSince: Instant | null;
   /** The last attempt's outcome in words and code, without patient data. */
   readonly lastOutcome: string | null;
   readonly queuedAt: Instant;

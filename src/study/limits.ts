@@ -10,6 +10,9 @@ export const mediaTypeCharactersMax = 512;
 /** Text that a sender may put before the first delimiter; nobody reads it. */
 export const preambleBytesMax = 64 * 1024;
 
+/** What a sender may put behind the last delimiter; nobody reads it. More is something that was meant to come. */
+export const epilogueBytesMax = 1024;
+
 /** Blanks between a delimiter and its line end (RFC 2046 transport-padding). */
 export const delimiterPaddingMax = 64;
 

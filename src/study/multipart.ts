@@ -43,7 +43,8 @@ export interface PartHeaders {
   readonly bytes: number | null;
 }
 
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*?)[ \t]*$/;
+/** No blanks beside `.*`: who may share them out in many ways tries all of them. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(.*)$/;
 const ONCE: ReadonlySet<string> = new Set(['content-type', 'content-length', 'content-transfer-encoding']);
 const PLAIN_ENCODINGS: ReadonlySet<string> = new Set(['binary', '8bit', '7bit']);
 
@@ -69,7 +70,7 @@ export function parsePartHeaders(block: Uint8Array, at: number): PartHeaders {
     }
     const key = name.toLowerCase();
     if (ONCE.has(key) && fields.has(key)) return malformed(`a part has the header ${key} twice`);
-    fields.set(key, value);
+    fields.set(key, withoutBlanks(value));
   }
   const encoding = fields.get('content-transfer-encoding')?.toLowerCase() ?? 'binary';
   if (!PLAIN_ENCODINGS.has(encoding)) {
@@ -78,6 +79,19 @@ export function parsePartHeaders(block: Uint8Array, at: number): PartHeaders {
   const type = parseMediaType(fields.get('content-type') ?? DICOM);
   if (type === undefined) return malformed('the Content-Type of a part cannot be read');
   return { contentType: type.type, bytes: lengthOf(fields.get('content-length'), at) };
+}
+
+/** Without blanks at both ends: spaces and tabs, and nothing else. */
+function withoutBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number | undefined): boolean {
+  return code === SPACE || code === TAB;
 }
 
 /** Control characters other than tab and line ends; a stray CR or LF fails as a line that is no header. */
@@ -122,7 +136,7 @@ export function delimiterEnd(behind: Uint8Array): DelimiterEnd {
     return second === DASH ? { kind: 'close', bytes: 2 } : { kind: 'none' };
   }
   let at = 0;
-  while (at <= delimiterPaddingMax && (behind[at] === SPACE || behind[at] === TAB)) at += 1;
+  while (at <= delimiterPaddingMax && isBlank(behind[at])) at += 1;
   if (behind[at] === undefined) return at > delimiterPaddingMax ? { kind: 'none' } : { kind: 'more' };
   if (behind[at] !== CR) return { kind: 'none' };
   if (behind[at + 1] === undefined) return { kind: 'more' };

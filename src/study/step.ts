@@ -1,6 +1,7 @@
 import { PackageBroken, type PackageFault } from './fault.ts';
 import { declaredFormat, sniffedFormat } from './format.ts';
 import {
+  epilogueBytesMax,
   partBytesMax,
   partHeaderBytesMax,
   partsMax,
@@ -39,6 +40,8 @@ export class Step {
         return this.#headers();
       case 'content':
         return this.#content(this.#walk.open);
+      case 'epilogue':
+        return this.#epilogue();
       case 'done':
       case 'broken':
         return false;
@@ -169,8 +172,26 @@ export class Step {
     const found = open === null ? parts : parts + 1;
     if (line.kind === 'close' && found === 0)
       throw new PackageBroken('EMPTY', end, 'the package has no part');
-    const stage = line.kind === 'close' ? 'done' : 'headers';
+    const stage = line.kind === 'close' ? 'epilogue' : 'headers';
     return this.#go({ stage, at: behind + line.bytes, open: null, parts: found });
+  }
+
+  /**
+   * RFC 2046 has what follows ignored. What is too long for that, or holds a delimiter, is parts that
+   * somebody meant to send: they must not go missing in silence.
+   */
+  async #epilogue(): Promise<boolean> {
+    const { at, boundary } = this.#walk;
+    if ((this.#total ?? this.#peek.published) - at > epilogueBytesMax) throw moreFollows(at);
+    if (!this.#over()) return false;
+    const block = asBuffer(await this.#peek.at(at, epilogueBytesMax, epilogueBytesMax));
+    const line = `\r\n--${boundary}`;
+    let found = block.indexOf(line, 0, 'latin1');
+    while (found >= 0) {
+      if (delimiterEnd(block.subarray(found + line.length)).kind !== 'none') throw moreFollows(at);
+      found = block.indexOf(line, found + 1, 'latin1');
+    }
+    return this.#go({ stage: 'done' });
   }
 
   #over(): boolean {
@@ -210,6 +231,10 @@ function truncated(total: number): PackageBroken {
 
 function noDelimiter(at: number): PackageBroken {
   return new PackageBroken('MALFORMED', at, 'no delimiter follows where the Content-Length of a part ends');
+}
+
+function moreFollows(at: number): PackageBroken {
+  return new PackageBroken('MALFORMED', at, 'more follows behind the end of the package');
 }
 
 function tooLarge(at: number): PackageBroken {

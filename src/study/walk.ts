@@ -21,7 +21,7 @@ export interface OpenPart {
  */
 export interface PackageWalk {
   readonly filetype: string | null;
-  readonly stage: 'format' | 'instance' | 'preamble' | 'headers' | 'content' | 'done' | 'broken';
+  readonly stage: 'format' | 'instance' | 'preamble' | 'headers' | 'content' | 'epilogue' | 'done' | 'broken';
   /** '' until it is known. */
   readonly boundary: string;
   /** Where the walk goes on; never goes back. */

@@ -2,13 +2,15 @@ import type { UploadRecord } from '../state/records.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { OpenPart, Part } from '../study/package.ts';
 import type { InspectChain } from '../work/chain.ts';
-import type { Inspection } from '../work/jobs.ts';
+import { WorkFailed } from '../work/errors.ts';
+import { HEADS_TOO_LARGE, type Inspection } from '../work/jobs.ts';
 import type { WorkPool } from '../work/pool.ts';
 import { aheadBytesMin, aheadUploadsMax } from './limits.ts';
 
 interface Begun {
   readonly start: number;
-  readonly chain: InspectChain;
+  /** Undefined: it was more than its worker could keep, and is left until it is whole. */
+  chain: InspectChain | undefined;
   /** Offset in the upload behind the last byte that was handed over. */
   fed: number;
 }
@@ -46,7 +48,12 @@ export class ReadAhead {
     await this.#feedTo(upload, begun, Math.min(upload.offset, open.start + open.bytes));
   }
 
-  /** Ends an instance that was begun and is whole now; undefined when it was not begun. */
+  /** True while something of this upload is read ahead. */
+  has(upload: string): boolean {
+    return this.#begun.has(upload);
+  }
+
+  /** Ends an instance that was begun and is whole now; undefined when it was not begun, or was left. */
   async take(upload: UploadRecord, { start, bytes }: Part): Promise<Inspection | undefined> {
     const begun = this.#begun.get(upload.id);
     if (begun?.start !== start) {
@@ -54,17 +61,17 @@ export class ReadAhead {
     }
     await this.#feedTo(upload, begun, start + bytes);
     this.#begun.delete(upload.id);
-    return begun.chain.finish();
+    return begun.chain?.finish();
   }
 
   /** Nothing of this upload is waited for any more. */
   drop(upload: string): void {
-    this.#begun.get(upload)?.chain.drop();
+    this.#begun.get(upload)?.chain?.drop();
     this.#begun.delete(upload);
   }
 
   async #feedTo({ id, object }: UploadRecord, begun: Begun, end: number): Promise<void> {
-    if (end <= begun.fed) {
+    if (begun.chain === undefined || end <= begun.fed) {
       return;
     }
     const extent = { object, start: begun.fed, bytes: end - begun.fed };
@@ -72,6 +79,10 @@ export class ReadAhead {
       await begun.chain.feed(this.#storage.locate([extent], 0, extent.bytes));
       begun.fed = end;
     } catch (error) {
+      if (error instanceof WorkFailed && error.facts.cause === HEADS_TOO_LARGE) {
+        begun.chain = undefined;
+        return;
+      }
       this.drop(id);
       throw error;
     }

@@ -1,10 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyRing } from '../access/key-ring.ts';
 import { keys } from '../state/keys.ts';
-import type { FollowRecord, InstanceRecord, ManifestRecord, TransferRecord } from '../state/records.ts';
+import type { FollowRecord, InstanceRecord, TransferRecord } from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
 import type { Finding } from './finding.ts';
-import { instancesPerTurn } from './limits.ts';
-import { effectOf, type ReasonCode } from './reasons.ts';
+import { Judgement } from './judgement.ts';
+import { instancesPerTurn, judgementsMax } from './limits.ts';
+import { Manifest } from './manifest.ts';
+import type { ReasonCode } from './reasons.ts';
 
 /** Called in the transaction that makes a transfer ready: delivery queues what is to be sent. */
 export type OnReady = (tx: Transaction, transfer: TransferRecord) => void;
@@ -13,6 +16,12 @@ export interface CheckingLimits {
   readonly instancesMax: number;
   readonly instanceBytesMax: number;
   readonly transferBytesMax: number;
+}
+
+/** One call that looks at a transfer, and whether it was asked for again meanwhile. */
+interface Turn {
+  again: boolean;
+  settled: Promise<TransferRecord | undefined> | undefined;
 }
 
 /**
@@ -24,6 +33,10 @@ export class Checking {
   readonly #keyRing: KeyRing;
   readonly #limits: CheckingLimits;
   readonly #onReady: OnReady;
+  /** Transfers that are being looked at, each by one call. */
+  readonly #settling = new Map<string, Turn>();
+  /** What is known of transfers that could not be decided yet, those looked at last behind. */
+  readonly #judgements = new Map<string, Judgement>();
 
   constructor(parts: { state: State; keyRing: KeyRing; limits: CheckingLimits; onReady: OnReady }) {
     this.#state = parts.state;
@@ -53,8 +66,8 @@ export class Checking {
       const reasons = new Set(transfer.reasons);
       let over = false;
       for (const finding of findings) {
-        const twin = this.#twinOf(tx, transferId, finding.instance.sopInstanceUid);
-        if (twin !== undefined && Buffer.compare(twin.sha256, finding.instance.sha256) === 0) {
+        const twin = this.#twinOf(tx, transferId, finding.instance);
+        if (twin === 'equal') {
           continue;
         }
         if (this.#isOver(finding.instance, instances, bytes)) {
@@ -62,7 +75,7 @@ export class Checking {
           over = true;
           break;
         }
-        const added: ReasonCode[] = twin === undefined ? [] : ['DUPLICATE_DIFFERENT'];
+        const added: ReasonCode[] = twin === 'different' ? ['DUPLICATE_DIFFERENT'] : [];
         if (finding.bsn !== undefined) {
           if (bsn === null) {
             bsn = this.#keyRing.seal('bsn', finding.bsn);
@@ -71,8 +84,11 @@ export class Checking {
           }
         }
         tx.put(keys.instances, [transferId, instances], withReasons(finding.instance, added));
-        if (twin === undefined && finding.instance.sopInstanceUid !== '') {
-          tx.put(keys.instanceNumbers, [transferId, finding.instance.sopInstanceUid], instances);
+        const { sopInstanceUid, sha256 } = finding.instance;
+        if (twin === 'different') {
+          tx.put(keys.twins, [transferId, sopInstanceUid, hex(sha256)], instances);
+        } else if (sopInstanceUid !== '') {
+          tx.put(keys.instanceNumbers, [transferId, sopInstanceUid], instances);
         }
         instances++;
         bytes += finding.instance.bytes;
@@ -89,27 +105,63 @@ export class Checking {
 
   /**
    * Looks whether a transfer can be decided: when all that was uploaded is known, and it is either
-   * complete or has something that stops it. Returns it if this call decided it, once for each transfer.
+   * complete or has something that stops it. Returns it to the one call that decided it.
+   *
+   * Each of its uploads asks. While one looks the others only make it look once more, and wait.
    */
   async settle(transferId: string): Promise<TransferRecord | undefined> {
-    const transfer = this.#state.get(keys.transfers, transferId);
-    if (transfer?.state !== 'receiving' || !this.#isDue(transfer)) {
+    const other = this.#settling.get(transferId);
+    if (other !== undefined) {
+      other.again = true;
+      // With its failure, if it fails: then nobody looked for this call.
+      await other.settled;
       return undefined;
     }
-    const manifest = this.#state.get(keys.manifests, transferId);
-    const verdict = await this.#judge(transfer, manifest);
+    const turn: Turn = { again: false, settled: undefined };
+    this.#settling.set(transferId, turn);
+    const settled = this.#settleInTurns(transferId, turn);
+    turn.settled = settled;
+    return settled;
+  }
+
+  async #settleInTurns(transferId: string, turn: Turn): Promise<TransferRecord | undefined> {
+    try {
+      let settled: TransferRecord | undefined;
+      do {
+        turn.again = false;
+        settled = await this.#settleOnce(transferId, turn);
+      } while (settled === undefined && turn.again);
+      return settled;
+    } finally {
+      this.#settling.delete(transferId);
+    }
+  }
+
+  async #settleOnce(transferId: string, turn: Turn): Promise<TransferRecord | undefined> {
+    const transfer = this.#state.get(keys.transfers, transferId);
+    if (transfer?.state !== 'receiving') {
+      this.#judgements.delete(transferId);
+      return undefined;
+    }
+    const allKnown = this.#allKnown(transfer);
+    if (!allKnown && !this.#isFull(transfer)) {
+      return undefined;
+    }
+    const verdict = (await this.#judge(transfer)).verdict(transfer, { allKnown });
     if (verdict === undefined) {
       return undefined;
     }
-    const outcome = await this.#state.commit((tx) => {
+    return this.#state.commit((tx) => {
       const now = tx.get(keys.transfers, transferId);
       if (now?.state !== 'receiving') {
         return undefined;
       }
       // What was claimed, found or sealed meanwhile makes the verdict old.
       if (!sameMaterial(now, transfer)) {
-        return 'old';
+        turn.again = true;
+        return undefined;
       }
+      this.#judgements.delete(transferId);
       const settled = { ...now, ...verdict, updatedAt: Date.now() };
       tx.put(keys.transfers, transferId, settled);
       if (settled.state === 'ready') {
@@ -117,7 +169,24 @@ export class Checking {
       }
       return settled;
     });
-    return outcome === 'old' ? this.settle(transferId) : outcome;
+  }
+
+  /** What came before under this UID: nothing, only others, or also this very instance. */
+  #twinOf(
+    tx: Transaction,
+    transfer: string,
+    { sopInstanceUid, sha256 }: InstanceRecord,
+  ): 'equal' | 'different' | undefined {
+    const first =
+      sopInstanceUid === '' ? undefined : tx.get(keys.instanceNumbers, [transfer, sopInstanceUid]);
+    const twin = first === undefined ? undefined : tx.get(keys.instances, [transfer, first]);
+    if (twin === undefined) {
+      return undefined;
+    }
+    const isEqual =
+      Buffer.compare(twin.sha256, sha256) === 0 ||
+      tx.get(keys.twins, [transfer, sopInstanceUid, hex(sha256)]) !== undefined;
+    return isEqual ? 'equal' : 'different';
   }
 
   #isOver(instance: InstanceRecord, instances: number, bytes: number): boolean {
@@ -129,74 +198,48 @@ export class Checking {
     );
   }
 
-  /** All uploads are known, or as many instances as the manifest lists: an abandoned upload stops nothing. */
-  #isDue({ uploads, instances, expected }: TransferRecord): boolean {
-    const known = uploads.every((upload) => {
-      const follow = this.#state.get(keys.follows, upload);
-      return follow !== undefined && follow.state !== 'following';
-    });
-    return uploads.length > 0 && (known || (expected !== null && instances >= expected));
+  #allKnown({ uploads }: TransferRecord): boolean {
+    return uploads.length > 0 && uploads.every((upload) => this.#isKnown(upload));
   }
 
-  async #judge(
-    transfer: TransferRecord,
-    manifest: ManifestRecord | undefined,
-  ): Promise<Pick<TransferRecord, 'state' | 'reasons'> | undefined> {
-    const codes = new Set<string>(transfer.reasons);
-    const patients = new Set<string>();
-    const listed = new Map(manifest?.instances.map((one) => [one.sopInstanceUid, one]));
-    let accepted = 0;
-    let matched = 0;
-    for (let number = 0; number < transfer.instances; number++) {
-      const instance = this.#state.get(keys.instances, [transfer.id, number]);
-      if (instance === undefined) {
-        throw new Error(`transfer ${transfer.id} has no instance ${number} of ${transfer.instances}`);
-      }
-      for (const code of instance.reasons) {
-        codes.add(code);
-      }
-      if (instance.patientMac !== null) {
-        patients.add(instance.patientMac);
-      }
-      accepted += instance.verdict === 'rejected' ? 0 : 1;
-      const entry = listed.get(instance.sopInstanceUid);
-      if (manifest !== undefined && entry === undefined && instance.sopInstanceUid !== '') {
-        codes.add('NOT_LISTED');
-      } else if (entry !== undefined) {
-        if (entry.bytes === instance.bytes && Buffer.compare(entry.sha256, instance.sha256) === 0) {
-          matched++;
-        } else {
-          codes.add('DIGEST_DIFFERS');
+  #isKnown(upload: string): boolean {
+    const follow = this.#state.get(keys.follows, upload);
+    return follow !== undefined && follow.state !== 'following';
+  }
+
+  /** As many instances as the manifest lists: an abandoned upload stops nothing. */
+  #isFull({ uploads, instances, expected }: TransferRecord): boolean {
+    return uploads.length > 0 && expected !== null && instances >= expected;
+  }
+
+  /** Goes on where the last look ended; after so many other transfers it begins anew. */
+  async #judge(transfer: TransferRecord): Promise<Judgement> {
+    const { id, expected, instances } = transfer;
+    const before = this.#judgements.get(id);
+    const judgement = before?.expected === expected ? before : new Judgement(expected);
+    this.#judgements.delete(id);
+    this.#judgements.set(id, judgement);
+    const [oldest] = this.#judgements.keys();
+    if (this.#judgements.size > judgementsMax && oldest !== undefined) {
+      this.#judgements.delete(oldest);
+    }
+    while (judgement.next < instances) {
+      // Read for each turn, so that however many transfers are looked at, there is one manifest in memory.
+      const sealed = expected === null ? undefined : this.#state.get(keys.manifests, id);
+      const manifest = sealed === undefined ? undefined : new Manifest(sealed);
+      const end = Math.min(instances, judgement.next + instancesPerTurn);
+      while (judgement.next < end) {
+        const instance = this.#state.get(keys.instances, [id, judgement.next]);
+        if (instance === undefined) {
+          throw new Error(`transfer ${id} has no instance ${judgement.next} of ${instances}`);
         }
+        judgement.add(instance, manifest);
       }
-      if (number % instancesPerTurn === instancesPerTurn - 1) {
-        await new Promise((next) => setImmediate(next));
+      if (judgement.next < instances) {
+        await nextTurn();
       }
     }
-    if (patients.size > 1) {
-      codes.add('PATIENT_MIXED');
-    }
-    const stops = [...codes].some((code) => effectOf(code, transfer.priority) !== 'flag');
-    if (stops) {
-      return { state: accepted === 0 ? 'rejected' : 'held', reasons: [...codes] };
-    }
-    const complete = manifest === undefined ? transfer.selfManifest : matched === manifest.instances.length;
-    if (!complete) {
-      return undefined;
-    }
-    if (transfer.instances === 0) {
-      return { state: 'rejected', reasons: [...codes, 'PACKAGE_BROKEN'] };
-    }
-    if (transfer.bsn === null) {
-      codes.add('BSN_MISSING');
-    }
-    return { state: 'ready', reasons: [...codes] };
-  }
-
-  #twinOf(tx: Transaction, transfer: string, sopInstanceUid: string): InstanceRecord | undefined {
-    const number =
-      sopInstanceUid === '' ? undefined : tx.get(keys.instanceNumbers, [transfer, sopInstanceUid]);
-    return number === undefined ? undefined : tx.get(keys.instances, [transfer, number]);
+    return judgement;
   }
 }
 
@@ -215,4 +258,8 @@ function withReasons(instance: InstanceRecord, added: readonly ReasonCode[]): In
   }
   const verdict = instance.verdict === 'rejected' ? 'rejected' : 'held';
   return { ...instance, verdict, reasons: [...instance.reasons, ...added] };
+}
+
+function hex(sha256: Uint8Array): string {
+  return Buffer.from(sha256.buffer, sha256.byteOffset, sha256.byteLength).toString('hex');
 }

@@ -3,6 +3,7 @@ import { decideBsn, type Identity } from '../dicom/identity.ts';
 import type { InstanceRecord } from '../state/records.ts';
 import type { Extent } from '../storage/storage.ts';
 import type { Inspection } from '../work/jobs.ts';
+import type { ReasonCode } from './reasons.ts';
 import { reasonsOf, verdictOf } from './verdict.ts';
 
 /** What one inspected part is for its transfer. */
@@ -12,16 +13,14 @@ export interface Finding {
   readonly bsn: string | undefined;
 }
 
-/**
- * Turns a worker's answer into the record to keep. Throws when the inspection itself failed: that is a
- * fault of ours, and no reason to reject what a hospital sent.
- */
+/** Turns a worker's answer into the record to keep. */
 export function findingOf(keyRing: KeyRing, upload: string, extent: Extent, inspection: Inspection): Finding {
   const { scan, identity, sha256, error } = inspection;
-  if (error?.code === 'INSPECTION_FAILED') {
-    throw new Error(`an inspection failed: ${error.reason}`);
-  }
-  const codes = reasonsOf({ scan, identity, fault: error?.code });
+  // A fault of ours says nothing against what a hospital sent: no other reason beside it, such as that
+  // its UID cannot be read, may turn a hold into a rejection.
+  const codes: ReasonCode[] = isOurFault(inspection)
+    ? ['INSPECTION_FAILED']
+    : reasonsOf({ scan, identity, fault: error?.code });
   const decided = identity === undefined ? undefined : decideBsn(identity.bsn);
   return {
     instance: {
@@ -38,6 +37,18 @@ export function findingOf(keyRing: KeyRing, upload: string, extent: Extent, insp
     },
     bsn: decided !== undefined && 'bsn' in decided ? decided.bsn : undefined,
   };
+}
+
+/** True when the inspection itself failed: nothing is known of the object, and it may be good. */
+export function isOurFault({ error }: Inspection): boolean {
+  return error?.code === 'INSPECTION_FAILED';
+}
+
+/** The answer for an object whose inspection did not come to one. `cause` is an error's name, never its message. */
+export function failedInspection(cause: string): Inspection {
+  const reason = `the inspection failed (${cause})`;
+  const error = { code: 'INSPECTION_FAILED', tag: '', offset: 0, reason } as const;
+  return { scan: undefined, identity: undefined, sha256: new Uint8Array(0), error };
 }
 
 function detailOf({ scan, error }: Inspection): string | null {

@@ -7,11 +7,13 @@ import type { FollowRecord, TransferRecord, UploadRecord } from '../state/record
 import type { State } from '../state/state.ts';
 import type { Extent, Storage } from '../storage/storage.ts';
 import { beginWalk, isPackageWalk, nextParts, type Part as PackagePart } from '../study/package.ts';
+import { WorkQueueFull, WorkStopped } from '../work/errors.ts';
+import type { Inspection, InspectJob } from '../work/jobs.ts';
 import type { WorkPool } from '../work/pool.ts';
 import { ReadAhead } from './ahead.ts';
 import type { Checking } from './checking.ts';
-import { type Finding, findingOf } from './finding.ts';
-import { followRetryMs, followRetryMsMax } from './limits.ts';
+import { type Finding, failedInspection, findingOf, isOurFault } from './finding.ts';
+import { followRetryMs, followRetryMsMax, inspectSinglyAfter } from './limits.ts';
 import { inspectedBytes, instancesInspected, transfersSettled } from './metrics.ts';
 
 /**
@@ -28,6 +30,7 @@ export class Follower implements Part {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** Failures of an upload since it last went well. */
   readonly #failures = new Map<string, number>();
+  readonly #cut = new AbortController();
   #stopped = false;
 
   constructor(parts: FollowerParts) {
@@ -45,12 +48,19 @@ export class Follower implements Part {
     }
   }
 
-  async stop(): Promise<void> {
+  /** Lets the tasks under way end until `deadline`; what is cut is done again at the next start. */
+  async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
+    const cut = (): void => this.#cut.abort();
+    deadline.addEventListener('abort', cut);
+    if (deadline.aborted) {
+      cut();
+    }
     await Promise.allSettled(this.#running.values());
     for (const timer of this.#timers) {
       clearTimeout(timer);
     }
+    deadline.removeEventListener('abort', cut);
   }
 
   /** Says that more of an upload is there (or that a transfer has been sealed). Never waits. */
@@ -79,11 +89,17 @@ export class Follower implements Part {
         if (settled?.state === 'ready' || settled?.state === 'held' || settled?.state === 'rejected') {
           transfersSettled.add(1, { state: settled.state });
           this.#parts.onSettled(settled);
+          // Nothing is read ahead any more for a transfer that is decided; each upload's own loop lets go.
+          for (const upload of settled.uploads.filter((one) => this.#ahead.has(one))) {
+            this.follow(upload);
+          }
         }
       }
       this.#failures.delete(id);
     } catch (thrown) {
-      this.#retry(id, asError(thrown));
+      if (!this.#cut.signal.aborted) {
+        this.#retry(id, asError(thrown));
+      }
     }
   }
 
@@ -105,12 +121,19 @@ export class Follower implements Part {
     while (!this.#stopped) {
       const upload = state.get(keys.uploads, id);
       if (upload === undefined || upload.transfer === null) {
+        this.#ahead.drop(id);
         return undefined;
       }
       const follow = this.#follow(id);
       if (follow.state !== 'following') {
         this.#ahead.drop(id);
         return upload.transfer;
+      }
+      if (state.get(keys.transfers, upload.transfer)?.state !== 'receiving') {
+        // Decided without this upload: record() closes it, since nothing of it counts any more.
+        this.#ahead.drop(id);
+        await checking.record(upload.transfer, id, [], follow);
+        return undefined;
       }
       const walk = isPackageWalk(follow.walk) ? follow.walk : beginWalk(upload.filetype);
       const extents = [extentOf(upload, 0, upload.offset)];
@@ -122,8 +145,9 @@ export class Follower implements Part {
         return Buffer.concat(chunks);
       };
       const found = await nextParts(walk, read, upload.offset, upload.length);
-      await this.#ahead.feed(upload, found.walk.open);
       if (found.parts.length === 0 && found.state === 'more' && found.walk.at === walk.at) {
+        // Only now, when no part waits to be taken: the open one takes the place of the one before it.
+        await this.#ahead.feed(upload, found.walk.open);
         return upload.transfer;
       }
       const findings = await this.#inspect(upload, found.parts);
@@ -145,21 +169,61 @@ export class Follower implements Part {
   }
 
   /** The findings stay in the order of the parts. */
-  async #inspect(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
-    const { keyRing, pool, storage } = this.#parts;
+  #inspect(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
+    const failures = this.#failures.get(upload.id) ?? 0;
+    return failures < inspectSinglyAfter ? this.#together(upload, parts) : this.#singly(upload, parts);
+  }
+
+  async #together(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
     const whole = await Promise.all(parts.map((part) => this.#ahead.take(upload, part)));
-    const extents = parts.map(({ start, bytes }) => extentOf(upload, start, bytes));
-    const jobs = extents
-      .filter((_, at) => whole[at] === undefined)
-      .map((extent) => ({ ranges: storage.locate([extent], 0, extent.bytes) }));
-    const inspected = (await pool.inspect(jobs)).values();
-    return extents.map((extent, at) => {
+    const jobs = parts.filter((_, at) => whole[at] === undefined).map((part) => this.#jobOf(upload, part));
+    const inspected = (await this.#parts.pool.inspect(jobs, this.#cut.signal)).values();
+    return parts.map((part, at) => {
       const inspection = whole[at] ?? inspected.next().value;
       if (inspection === undefined) {
         throw new Error('the workers answered fewer instances than they were asked for');
       }
-      return findingOf(keyRing, upload.id, extent, inspection);
+      if (isOurFault(inspection)) {
+        throw new Error(inspection.error?.reason);
+      }
+      return this.#findingOf(upload, part, inspection);
     });
+  }
+
+  /** What fails again and again is found out and held for a person; it stands in no other's way. */
+  async #singly(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
+    this.#ahead.drop(upload.id);
+    const findings: Finding[] = [];
+    for (const part of parts) {
+      const inspection = await this.#alone(upload, part);
+      if (isOurFault(inspection)) {
+        const facts = { upload: upload.id, transfer: upload.transfer ?? '', bytes: part.bytes };
+        this.#parts.log.error('follower.instance-held', { ...facts, reason: inspection.error?.reason ?? '' });
+      }
+      findings.push(this.#findingOf(upload, part, inspection));
+    }
+    return findings;
+  }
+
+  async #alone(upload: UploadRecord, part: PackagePart): Promise<Inspection> {
+    try {
+      const [inspection] = await this.#parts.pool.inspect([this.#jobOf(upload, part)], this.#cut.signal);
+      return inspection ?? failedInspection('no answer');
+    } catch (thrown) {
+      // These say nothing about the part.
+      if (thrown instanceof WorkQueueFull || thrown instanceof WorkStopped || this.#cut.signal.aborted) {
+        throw thrown;
+      }
+      return failedInspection(asError(thrown).name);
+    }
+  }
+
+  #jobOf(upload: UploadRecord, { start, bytes }: PackagePart): InspectJob {
+    return { ranges: this.#parts.storage.locate([extentOf(upload, start, bytes)], 0, bytes) };
+  }
+
+  #findingOf(upload: UploadRecord, { start, bytes }: PackagePart, inspection: Inspection): Finding {
+    return findingOf(this.#parts.keyRing, upload.id, extentOf(upload, start, bytes), inspection);
   }
 
   #follow(id: string): FollowRecord {

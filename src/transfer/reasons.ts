@@ -72,6 +72,16 @@ export const reasons = {
     nl: 'Een object is niet het object uit het manifest: de SHA-256 verschilt.',
     next: { en: 'Send again from the source.', nl: 'Verzend opnieuw vanaf de bron.' },
   },
+  INSPECTION_FAILED: {
+    effect: 'hold',
+    owner: 'operator',
+    en: 'This exchange failed to inspect an object; nothing is known against it.',
+    nl: 'Deze uitwisseling kon een object niet onderzoeken; er is niets op het object aan te merken.',
+    next: {
+      en: 'Look in the log of the exchange, then have it sent again.',
+      nl: 'Bekijk het logboek van de uitwisseling en laat het opnieuw verzenden.',
+    },
+  },
   NOT_DICOM: {
     effect: 'reject',
     owner: 'sender',
@@ -135,8 +145,15 @@ export const reasons = {
 
 export type ReasonCode = keyof typeof reasons;
 
-/** For an acute transfer only these two stop it; the others travel along. */
-const stopsAcute: ReadonlySet<string> = new Set<ReasonCode>(['BSN_CONFLICT', 'PATIENT_MIXED']);
+/**
+ * For an acute transfer only these stop it; the others travel along. Of what could not be inspected nobody
+ * knows the patient.
+ */
+const stopsAcute: ReadonlySet<string> = new Set<ReasonCode>([
+  'BSN_CONFLICT',
+  'PATIENT_MIXED',
+  'INSPECTION_FAILED',
+]);
 
 /** What a reason does to a transfer of this priority. A rejected object can never be sent. */
 export function effectOf(code: string, priority: Priority): ReasonEffect {

@@ -3,13 +3,7 @@ import type { Principal } from '../access/principal.ts';
 import type { AddressBook } from '../addressbook/address-book.ts';
 import { newId } from '../state/ids.ts';
 import { keys } from '../state/keys.ts';
-import type {
-  ManifestRecord,
-  Priority,
-  TransferRecord,
-  TransferState,
-  UploadRecord,
-} from '../state/records.ts';
+import type { Priority, TransferRecord, TransferState, UploadRecord } from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
 import { noDetails, sealDetails, type TransferDetails } from './details.ts';
 import {
@@ -20,7 +14,8 @@ import {
   TransferInvalid,
   TransferUnknown,
 } from './errors.ts';
-import { uploadsMax } from './limits.ts';
+import { lookedAtMax, uploadsMax } from './limits.ts';
+import { Manifest, type ManifestEntry } from './manifest.ts';
 
 export interface TransferRequest extends TransferDetails {
   readonly from: string;
@@ -31,6 +26,12 @@ export interface TransferRequest extends TransferDetails {
 export interface TransferLimits {
   readonly mailboxesMax: number;
   readonly instancesMax: number;
+}
+
+export interface TransferPage {
+  readonly found: readonly TransferRecord[];
+  /** The cursor of the next page; null behind the last. */
+  readonly next: string | null;
 }
 
 export interface TransferQuery {
@@ -86,12 +87,15 @@ export class Transfers {
     });
   }
 
-  /** Seals the manifest. The same once more is no error; another throws ManifestSealed. */
+  /**
+   * Seals the manifest. The same once more, in any order, is no error and seals nothing; another throws
+   * ManifestSealed.
+   */
   async seal(
     principal: Principal,
     id: string,
-    instances: ManifestRecord['instances'],
-  ): Promise<TransferRecord> {
+    instances: readonly ManifestEntry[],
+  ): Promise<{ transfer: TransferRecord; sealed: boolean }> {
     const { instancesMax } = this.#limits;
     if (instances.length > instancesMax) {
       throw new TransferInvalid(
@@ -101,23 +105,24 @@ export class Transfers {
     if (new Set(instances.map((one) => one.sopInstanceUid)).size !== instances.length) {
       throw new TransferInvalid('the manifest lists a SOP Instance UID twice');
     }
+    const { entries } = Manifest.of(instances);
     return this.#state.commit((tx) => {
       const transfer = this.#own(tx, principal, id);
-      const sealed = tx.get(keys.manifests, id);
-      if (sealed !== undefined) {
-        if (!sameManifest(sealed.instances, instances)) {
+      const before = tx.get(keys.manifests, id);
+      if (before !== undefined) {
+        if (Buffer.compare(before.entries, entries) !== 0) {
           throw new ManifestSealed();
         }
-        return transfer;
+        return { transfer, sealed: false };
       }
       if (transfer.state !== 'receiving' || transfer.selfManifest) {
         throw new TransferClosed(transfer.state);
       }
       const now = Date.now();
-      tx.put(keys.manifests, id, { instances, sealedAt: now });
+      tx.put(keys.manifests, id, { entries, sealedAt: now });
       const changed = { ...transfer, expected: instances.length, updatedAt: now };
       tx.put(keys.transfers, id, changed);
-      return changed;
+      return { transfer: changed, sealed: true };
     });
   }
 
@@ -163,9 +168,10 @@ export class Transfers {
     return this.#stored(this.#state, id);
   }
 
-  /** Own transfers, newest first, from behind `cursor`. */
-  list({ organization }: Principal, { state, cursor, limit }: TransferQuery): TransferRecord[] {
+  /** Own transfers, newest first, from behind `cursor`; a page may be short, or empty, and have a next one. */
+  list({ organization }: Principal, { state, cursor, limit }: TransferQuery): TransferPage {
     const found: TransferRecord[] = [];
+    let looked = 0;
     const after = cursor === undefined ? {} : { after: [organization, cursor] as const };
     const range = { prefix: [organization], reverse: true, ...after };
     for (const { key } of this.#state.list(keys.transfersOf, range)) {
@@ -173,11 +179,11 @@ export class Transfers {
       if (state === undefined || transfer.state === state) {
         found.push(transfer);
       }
-      if (found.length >= limit) {
-        break;
+      if (found.length >= limit || ++looked >= lookedAtMax) {
+        return { found, next: transfer.id };
       }
     }
-    return found;
+    return { found, next: null };
   }
 
   #checkAddresses({ organization }: Principal, from: string, to: readonly string[]): void {
@@ -211,6 +217,7 @@ export class Transfers {
       priority,
       state: 'receiving',
       reasons: [],
+      problems: [],
       details: sealDetails(this.#keyRing, { remark, intendedFor, patient }),
       bsn: patient === null ? null : this.#keyRing.seal('bsn', patient.bsn),
       uploads: [],
@@ -241,16 +248,4 @@ export class Transfers {
     }
     return transfer;
   }
-}
-
-/** In whatever order: neither lists a UID twice. */
-function sameManifest(a: ManifestRecord['instances'], b: ManifestRecord['instances']): boolean {
-  const listed = new Map(b.map((one) => [one.sopInstanceUid, one]));
-  return (
-    a.length === b.length &&
-    a.every(({ sopInstanceUid, bytes, sha256 }) => {
-      const other = listed.get(sopInstanceUid);
-      return other?.bytes === bytes && Buffer.compare(other.sha256, sha256) === 0;
-    })
-  );
 }

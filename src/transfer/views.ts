@@ -5,39 +5,34 @@ import { isPackageWalk } from '../study/package.ts';
 import { problemsShownMax } from './limits.ts';
 import { type ReasonCode, reasons } from './reasons.ts';
 
-/** Reasons that no single object has: for these alone nobody looks through 100,000 of them. */
-const ofTheWhole: ReadonlySet<string> = new Set<ReasonCode>([
-  'PATIENT_MIXED',
-  'NOT_LISTED',
-  'DIGEST_DIFFERS',
-  'PACKAGE_BROKEN',
-  'LIMIT_EXCEEDED',
-  'BSN_MISSING',
-]);
+/** Who looks: the sender, or a receiver by his own mailboxes; he is not told who else receives. */
+export type Viewer = 'sender' | ((mailbox: string) => boolean);
 
 /** A transfer in a list; no patient data. */
-export function transferSummary(state: State, transfer: TransferRecord) {
-  const { id, from, to, priority, reasons: codes, instances, expected, bytes } = transfer;
+export function transferSummary(state: State, transfer: TransferRecord, viewer: Viewer) {
+  const { id, from, priority, reasons: codes, instances, expected, bytes } = transfer;
+  const seen = (mailbox: string): boolean => viewer === 'sender' || viewer(mailbox);
   return {
     id,
     from,
-    to,
+    to: transfer.to.filter(seen),
     priority,
     state: transfer.state,
     reasons: codes,
     instances,
     expected,
     bytes,
-    deliveries: deliveriesOf(state, id),
+    deliveries: deliveriesOf(state, id).filter(({ mailbox }) => seen(mailbox)),
     createdAt: new Date(transfer.createdAt).toISOString(),
     updatedAt: new Date(transfer.updatedAt).toISOString(),
   };
 }
 
-/** A transfer as its sender and receivers see it, with why it is stopped and its uploads; no patient data. */
-export function transferView(state: State, transfer: TransferRecord) {
+/** The same with why it is stopped and, for its sender, its uploads; no patient data. */
+export function transferView(state: State, transfer: TransferRecord, viewer: Viewer) {
+  const uploads = viewer === 'sender' ? transfer.uploads : [];
   return {
-    ...transferSummary(state, transfer),
+    ...transferSummary(state, transfer, viewer),
     explanations: transfer.reasons.flatMap((code) => {
       const reason = Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined;
       return reason === undefined
@@ -45,7 +40,7 @@ export function transferView(state: State, transfer: TransferRecord) {
         : [{ code, owner: reason.owner, en: reason.en, nl: reason.nl, next: reason.next }];
     }),
     problems: problemsOf(state, transfer),
-    uploads: transfer.uploads.flatMap((upload) => uploadView(state, upload)),
+    uploads: uploads.flatMap((upload) => uploadView(state, upload)),
   };
 }
 
@@ -77,19 +72,16 @@ interface Problem {
 }
 
 function problemsOf(state: State, transfer: TransferRecord): Problem[] {
-  const problems = brokenPackages(state, transfer);
-  if (transfer.reasons.every((code) => ofTheWhole.has(code))) {
-    return problems;
-  }
-  for (const { value } of state.list(keys.instances, { prefix: [transfer.id] })) {
-    if (problems.length >= problemsShownMax) {
-      break;
-    }
-    if (value.reasons.length > 0) {
-      problems.push({ sopInstanceUid: value.sopInstanceUid, reasons: value.reasons, detail: value.detail });
-    }
-  }
-  return problems;
+  const instances = transfer.problems.flatMap((number) => {
+    const instance = state.get(keys.instances, [transfer.id, number]);
+    return instance === undefined ? [] : [instance];
+  });
+  const problems = instances.map(({ sopInstanceUid, reasons: codes, detail }) => ({
+    sopInstanceUid,
+    reasons: codes,
+    detail,
+  }));
+  return [...brokenPackages(state, transfer), ...problems].slice(0, problemsShownMax);
 }
 
 /** Where and why an upload could not be read as a package: the one thing that helps who wrote it. */

@@ -4,6 +4,8 @@ import type { Digest } from './jobs.ts';
 
 /** The digests of one instance as a receiver gets it, in one pass. */
 export class Digester {
+  /** It looks at no head; see Inspector. */
+  readonly headBytes = 0;
   readonly #hash = createHash('sha256');
   #crc32 = 0;
   #bytes = 0;

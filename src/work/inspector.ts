@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { DatasetWalk } from '../dicom/completeness.ts';
 import { DicomError } from '../dicom/error.ts';
 import { type Identity, identify } from '../dicom/identity.ts';
+import { IDENTITY_BYTES } from '../dicom/limits.ts';
 import { type Scan, scan } from '../dicom/scan.ts';
 import type { Inspection, InspectionFault } from './jobs.ts';
 
@@ -14,6 +15,8 @@ export class Inspector {
   readonly #hash = createHash('sha256');
   readonly #head = new Head();
   #fed = 0;
+  /** The next look at the head is at so many bytes, neither more nor fewer, however they come. */
+  #need: number;
   #scan: Scan | undefined;
   #identity: Identity | undefined;
   #walk: DatasetWalk | undefined;
@@ -22,6 +25,12 @@ export class Inspector {
   /** @param bytes of the whole instance */
   constructor(bytes: number) {
     this.#bytes = bytes;
+    this.#need = Math.min(bytes, IDENTITY_BYTES);
+  }
+
+  /** Bytes that are kept until the head can be read. */
+  get headBytes(): number {
+    return this.#head.bytes;
   }
 
   /** The next bytes; they are copied if they are needed longer. */
@@ -30,7 +39,7 @@ export class Inspector {
     this.#fed += chunk.byteLength;
     this.#guarded(() => {
       if (this.#walk !== undefined) this.#walk.feed(chunk);
-      else this.#look(this.#head.add(chunk));
+      else this.#look(chunk);
     });
   }
 
@@ -51,18 +60,24 @@ export class Inspector {
     return this.#fault === undefined ? found : { ...found, error: this.#fault };
   }
 
-  #look(window: Uint8Array | undefined): void {
-    if (window === undefined) return;
-    const found = scan(window, this.#bytes);
-    if ('need' in found) {
-      this.#head.keep(window, found.need);
-      return;
+  /** Reads the head once its bytes are here; what of the chunk lies behind it is the walk's. */
+  #look(chunk: Uint8Array): void {
+    const at = this.#fed - chunk.byteLength;
+    while (this.#fed >= this.#need) {
+      const window = this.#head.upTo(this.#need, chunk, at);
+      const found = scan(window, this.#bytes);
+      if (!('need' in found)) {
+        this.#scan = found;
+        this.#identity = identify(window, found);
+        this.#walk = new DatasetWalk(found, this.#bytes);
+        this.#walk.feed(window);
+        this.#walk.feed(chunk.subarray(this.#need - at));
+        this.#head.drop();
+        return;
+      }
+      this.#need = found.need;
     }
-    this.#scan = found;
-    this.#identity = identify(window, found);
-    this.#walk = new DatasetWalk(found, this.#bytes);
-    this.#walk.feed(window);
-    this.#head.drop();
+    this.#head.keep(chunk, at, this.#need);
   }
 
   /** After a fault only the hash goes on. */
@@ -79,27 +94,32 @@ export class Inspector {
 
 /** The first bytes of an instance, kept until there are as many as the scan asks for. */
 class Head {
-  #kept: Buffer[] = [];
-  #bytes = 0;
-  #need = 0;
+  #kept = Buffer.alloc(0);
 
-  /** All bytes so far when they are enough; else undefined. The first chunk is not copied. */
-  add(chunk: Uint8Array): Uint8Array | undefined {
-    if (this.#bytes === 0) return chunk;
-    this.#kept.push(Buffer.from(chunk));
-    this.#bytes += chunk.byteLength;
-    return this.#bytes < this.#need ? undefined : Buffer.concat(this.#kept, this.#bytes);
+  get bytes(): number {
+    return this.#kept.byteLength;
   }
 
-  keep(window: Uint8Array, need: number): void {
-    this.#kept = [Buffer.from(window)];
-    this.#bytes = window.byteLength;
-    this.#need = need;
+  /** The bytes [0, need), of which the chunk has those from `at` on. Not copied when it has all of them. */
+  upTo(need: number, chunk: Uint8Array, at: number): Uint8Array {
+    if (at === 0) return chunk.subarray(0, need);
+    this.keep(chunk.subarray(0, need - at), at, need);
+    return this.#kept.subarray(0, need);
+  }
+
+  /** Copies the chunk to `at`. The room grows with what came, since `need` is only a file's word. */
+  keep(chunk: Uint8Array, at: number, need: number): void {
+    const end = at + chunk.byteLength;
+    if (end > this.bytes) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(need, Math.max(end, 2 * this.bytes)));
+      this.#kept.copy(grown, 0, 0, at);
+      this.#kept = grown;
+    }
+    this.#kept.set(chunk, at);
   }
 
   drop(): void {
-    this.#kept = [];
-    this.#bytes = 0;
+    this.#kept = Buffer.alloc(0);
   }
 }
 

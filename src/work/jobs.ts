@@ -80,6 +80,12 @@ export type Failure =
   /** Anything else, by name or system code. */
   | { readonly of: 'job'; readonly cause: string };
 
+/**
+ * Why a chain can be refused though nothing is wrong with it: the heads that its thread has to keep are
+ * too much together. An instance that is whole is never refused so, since its first task reads its head.
+ */
+export const HEADS_TOO_LARGE = 'HEADS_TOO_LARGE';
+
 /** Bytes that a piece stands for. */
 export function pieceBytes(piece: Piece): number {
   return piece instanceof Uint8Array ? piece.byteLength : piece.bytes;

@@ -21,5 +21,8 @@ export const singleTaskBytesMax = 64 * 1024 ** 2;
 /** Chains open over all workers. Each keeps a hash, a walk and, until its head is read, the head. */
 export const chainsMax = 1024;
 
+/** Heads that the chains of one thread keep between their tasks; the task that runs holds one more. */
+export const headBytesMax = 32 * 1024 ** 2;
+
 /** One read from the page cache: the fastest of 32 KiB to 1 MiB, and two fit the L2 cache. */
 export const readBytes = 128 * 1024;

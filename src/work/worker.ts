@@ -1,6 +1,15 @@
 import { Digester } from './digester.ts';
 import { Inspector } from './inspector.ts';
-import type { Digest, Failure, Inspection, Kind, Outcome, Task } from './jobs.ts';
+import {
+  type Digest,
+  type Failure,
+  HEADS_TOO_LARGE,
+  type Inspection,
+  type Kind,
+  type Outcome,
+  type Task,
+} from './jobs.ts';
+import { headBytesMax } from './limits.ts';
 import { PieceReader, RangeMissing } from './piece-reader.ts';
 
 /** The thread's own state: chains that are open here. It dies with the thread, as their hashes do. */
@@ -42,6 +51,9 @@ function perform(task: Task): Outcome {
       // Half a task fed twice would be a wrong hash: after a failure the chain is over.
       chains.delete(task.chain);
       reader.read(task.pieces, (chunk) => subject.feed(chunk));
+      if (subject.headBytes > 0 && subject.headBytes + keptHeadBytes() > headBytesMax) {
+        return { ok: false, failure: { of: 'job', cause: HEADS_TOO_LARGE } };
+      }
       chains.set(task.chain, subject);
       return done([]);
     }
@@ -59,6 +71,12 @@ function perform(task: Task): Outcome {
 
 function begin(kind: Kind, bytes: number): Inspector | Digester {
   return kind === 'inspect' ? new Inspector(bytes) : new Digester();
+}
+
+function keptHeadBytes(): number {
+  let bytes = 0;
+  for (const { headBytes } of chains.values()) bytes += headBytes;
+  return bytes;
 }
 
 function done(results: readonly (Inspection | Digest)[]): Outcome {

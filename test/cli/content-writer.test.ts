@@ -45,7 +45,13 @@ describe('cutting the content of a delivery into instances', () => {
           for (const end of [...ends, content.length]) {
             const missing: Missing[] = [];
             for (const item of items) {
-              if (!(await folder.holds(item, () => undefined))) {
+              if (
+                !(await folder.holds(
+                  item,
+                  () => undefined,
+                  () => undefined,
+                ))
+              ) {
                 missing.push({ item, have: await folder.partBytes(item) });
               }
             }

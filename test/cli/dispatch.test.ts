@@ -47,11 +47,29 @@ describe('the sluis command line', () => {
     [['transfers', 'show'], 'the id of a transfer is missing'],
     [['tag', '--dialect', 'nl-1999', '--out', 'o', '--bsn-file', '-', 'x'], '--dialect is one of nl-2010'],
     [['inspect'], 'at least one file'],
+    [['serve', '8081'], 'npm start -- --port 8081'],
   ])('ends with 2, a sentence and the usage for %j', async (args, sentence) => {
     const { code, out, err } = await sluis(...args);
     expect([code, out]).toEqual([2, '']);
     expect(err).toContain(sentence);
     expect(err).toContain(`sluis ${args[0] ?? ''}`);
+  });
+
+  it.each([
+    [['serve', '--port', 'abc'], 'http.port (command line): expected number'],
+    [['serve', '--config', 'no-such-file'], 'cannot be read'],
+    [['keys', 'create', '--organization', 'a', '--name', 'b', '--config', 'no-such-file'], 'cannot be read'],
+  ])('ends with 2 and every problem of the configuration for %j', async (args, sentence) => {
+    const { code, out, err } = await sluis(...args);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain(sentence);
+  });
+
+  it('says that a data folder is a file, and ends with 1', async () => {
+    const { code, err } = await sluis('serve', '--data', import.meta.filename);
+    expect(code).toBe(1);
+    expect(err).toContain('dispatch.test.ts cannot be used: it is no folder');
+    expect(err).not.toContain('fault of the program');
   });
 
   it('says which file cannot be read, and ends with 1', async () => {

@@ -211,7 +211,18 @@ export class ExchangeDouble {
       to: transfer.order.to,
       instances: transfer.manifest?.instances.length ?? 0,
       bytes: transfer.manifest?.instances.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
-      deliveries: [{ mailbox: 'north', state: 'queued', delivered: 0, of: 3, receipt: null }],
+      deliveries: [
+        {
+          id: transfer.id,
+          mailbox: 'north',
+          state: 'queued',
+          delivered: 0,
+          of: 3,
+          attempts: 2,
+          lastOutcome: 'the receiver answered 503',
+          receipt: null,
+        },
+      ],
       uploads: uploads.map(({ id, length, bytes }) => ({
         id,
         location: `/v1/uploads/${id}`,

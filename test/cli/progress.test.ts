@@ -46,6 +46,13 @@ describe('progress', () => {
     expect(err()).not.toContain('\u001b');
   });
 
+  it('never shows more than all of it', () => {
+    const { pass, progress, err } = progressOn(true);
+    pass(4_000, 11_000_000);
+    expect(err()).toContain('100%, 10.0 MB of 10.0 MB');
+    progress.end();
+  });
+
   it('does not count what was there already as speed', () => {
     const { pass, progress, err } = progressOn(true);
     progress.jump(8_000_000);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DeliveryItem } from '../../src/cli/answers.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
+import { StudyFolder } from '../../src/cli/study-folder.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 import { ExchangeDouble, type OfferedItem, TOKEN } from './exchange-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
@@ -75,6 +77,30 @@ describe('sluis receive', () => {
     expect(delivery.acknowledged).toEqual(acknowledgementOf(items));
     expect(out).toContain(delivery.transfer);
     expect(out).toContain('5 instances');
+  });
+
+  it('writes for this user alone', async () => {
+    const items = instances(1);
+    exchange.offer(items);
+    await receive();
+    const paths = [folder.file('in'), folder.file('in', STUDY), ...items.map(pathOf)];
+    const modes = await Promise.all(paths.map(async (path) => (await stat(path)).mode & 0o777));
+    expect(modes).toEqual([0o700, 0o700, 0o600]);
+  });
+
+  it('counts what it reads of an instance that is here, so that verifying shows how far it is', async () => {
+    const delivery = exchange.offer(instances(1, 3_000_000));
+    await receive();
+    const read: number[] = [];
+    const [item] = delivery.items as unknown as [DeliveryItem];
+    const here = await new StudyFolder(folder.file('in')).holds(
+      item,
+      () => undefined,
+      (bytes) => read.push(bytes),
+    );
+    expect(here).toBe(true);
+    expect(read.length).toBeGreaterThan(1);
+    expect(read.reduce((sum, bytes) => sum + bytes, 0)).toBe(item.bytes);
   });
 
   it('empties the inbox and prints a JSON line for each transfer', async () => {

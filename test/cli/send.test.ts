@@ -215,7 +215,7 @@ describe('sluis send', () => {
     const { out } = await send('--json');
     const record = JSON.parse(out) as Record<string, unknown>;
     expect(record).toMatchObject({ state: 'ready', instances: 3, sent: { twice: 0 } });
-    expect(record.deliveries).toHaveLength(1);
+    expect(record.deliveries).toMatchObject([{ attempts: 2, receipt: null }]);
   });
 
   it('sends the BSN in the body of one request and nowhere else', async () => {

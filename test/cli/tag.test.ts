@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
@@ -89,6 +89,37 @@ describe('sluis tag', () => {
     await writeFile(folder.file('b', 'IM1.dcm'), await readFile(second.path));
     const { lines } = await tag([folder.file('a'), folder.file('b')]);
     expect(lines.map(({ output }) => basename(output ?? ''))).toEqual(['IM1.dcm', 'IM1-2.dcm']);
+  });
+
+  it('replaces nothing that is there: another copy gets the next name', async () => {
+    const [first] = study as [WrittenInstance];
+    await mkdir(folder.file('out'));
+    await writeFile(folder.file('out', first.fileName), 'what somebody keeps here');
+    const next = first.fileName.replace('.dcm', '-2.dcm');
+    const [line] = (await tag([first.path])).lines;
+    expect(basename(line?.output ?? '')).toBe(next);
+    expect(await readFile(folder.file('out', first.fileName), 'utf8')).toBe('what somebody keeps here');
+
+    const tagged = await readFile(folder.file('out', next));
+    const [other] = (await tag([first.path], '999990020')).lines;
+    expect(basename(other?.output ?? '')).toBe(first.fileName.replace('.dcm', '-3.dcm'));
+    expect((await readFile(folder.file('out', next))).equals(tagged)).toBe(true);
+  });
+
+  it('names the copies that are there when the same files are tagged again', async () => {
+    const before = await tag([folder.file('study')]);
+    const names = await readdir(folder.file('out'));
+    const again = await tag([folder.file('study')]);
+    expect(again.lines).toEqual(before.lines);
+    expect(await readdir(folder.file('out'))).toEqual(names);
+  });
+
+  it('writes for this user alone', async () => {
+    const { lines } = await tag([folder.file('study')]);
+    const modes = [folder.file('out'), ...lines.map(({ output }) => output ?? '')].map(
+      async (path) => (await stat(path)).mode & 0o777,
+    );
+    expect(await Promise.all(modes)).toEqual([0o700, 0o600, 0o600]);
   });
 
   it('holds a file that claims another BSN, and still writes its copy', async () => {

@@ -41,7 +41,7 @@ describe('sluis transfers', () => {
     expect(rest).toEqual([]);
   });
 
-  it('shows one with its deliveries, its reasons and what to do', async () => {
+  it('shows one with its deliveries and why they wait, its reasons and what to do', async () => {
     exchange.outcome = { state: 'held', reasons: ['PATIENT_MIXED', 'A_REASON_OF_TOMORROW'] };
     await send();
     const { code, out } = await sluis('transfers', 'show', exchange.transfers[0]?.id ?? '');
@@ -49,14 +49,18 @@ describe('sluis transfers', () => {
     expect(out).toContain('held: a person has to look at it');
     expect(out).toContain('Send one patient per transfer.');
     expect(out).toContain('A_REASON_OF_TOMORROW');
-    expect(out).toMatch(/north +queued +0 of 3/u);
+    expect(out).toMatch(/north +queued +0 of 3 +the receiver answered 503/u);
+    expect(out).toContain('it becomes a new transfer');
   });
 
-  it('prints JSON that a script can read', async () => {
+  it('prints JSON that a script can read, with all that the exchange says', async () => {
     await send();
     const listed = await sluis('transfers', 'list', '--json');
     const shown = await sluis('transfers', 'show', exchange.transfers[0]?.id ?? '', '--json');
     expect(JSON.parse(listed.out)).toEqual(JSON.parse(shown.out));
+    const { deliveries } = JSON.parse(shown.out) as { deliveries: unknown[] };
+    const outcome = { attempts: 2, lastOutcome: 'the receiver answered 503', receipt: null };
+    expect(deliveries).toMatchObject([{ id: exchange.transfers[0]?.id, ...outcome }]);
   });
 
   it('says so when there are none, and when one is unknown', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isGivenUp, nextDelayMs, retryDelayMs } from '../../src/delivery/backoff.ts';
+import { doubledMs, isGivenUp, msUntil, nextDelayMs, retryDelayMs } from '../../src/delivery/backoff.ts';
+import { prepareRetryMs, prepareRetryMsMax } from '../../src/delivery/limits.ts';
 import { priorities } from '../../src/state/records.ts';
 import { fuzz } from '../study/support.ts';
 
@@ -46,7 +47,26 @@ describe('backoff', () => {
     expect(nextDelayMs(1, 'routine', settings, 0)).toBeGreaterThanOrEqual(2_500);
   });
 
-  it.each(priorities)('gives a %s delivery up after a day, unless it is acute', (priority) => {
+  it.each(priorities)(
+    'hears a wait of a %s delivery that was written down, but none longer than there is',
+    (priority) => {
+      const most = longest[priority];
+      expect(msUntil(1_000, priority, settings, 0)).toBe(1_000);
+      expect(msUntil(most, priority, settings, 0)).toBe(most);
+      expect(msUntil(0, priority, settings, 1_000)).toBe(0);
+      // The clock was set back.
+      expect(msUntil(most + 1, priority, settings, 0)).toBe(0);
+    },
+  );
+
+  it('tries an offer that cannot be prepared ever less often, up to once a minute', () => {
+    const waits = [1, 2, 3, 4, 5, 1_000].map((failures) =>
+      doubledMs(failures, prepareRetryMs, prepareRetryMsMax),
+    );
+    expect(waits).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+  });
+
+  it.each(priorities)('gives a %s delivery up after it failed for a day, unless it is acute', (priority) => {
     expect(isGivenUp(0, priority, settings, 24 * hourMs)).toBe(false);
     expect(isGivenUp(0, priority, settings, 24 * hourMs + 1)).toBe(priority !== 'acute');
   });

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Lane } from '../../src/delivery/lane.ts';
 import { Lanes } from '../../src/delivery/lanes.ts';
 import { entry } from '../../src/delivery/ledger.ts';
@@ -8,6 +8,7 @@ import { unclearAnswersMax } from '../../src/delivery/limits.ts';
 import { Offers } from '../../src/delivery/offers.ts';
 import { applyEdits } from '../../src/dicom/patch.ts';
 import { keys } from '../../src/state/keys.ts';
+import type { DeliveryRecord } from '../../src/state/records.ts';
 import { WorkPool } from '../../src/work/pool.ts';
 import { openFaultProxy } from '../support/fault-proxy.ts';
 import { openWorld, type World } from '../transfer/world.ts';
@@ -16,6 +17,7 @@ import { deliveryOf, laneTo, type Queued, queueStudy, quick, stow, until } from 
 
 const mailbox = 'west.pacs';
 const none = (): boolean => false;
+const hasFailed = ({ failingSince }: DeliveryRecord): boolean => failingSince !== null;
 
 describe('a lane', () => {
   let world: World;
@@ -48,6 +50,7 @@ describe('a lane', () => {
     );
     return delivery();
   };
+  const failedAttempts = () => world.lines.filter(({ event }) => event === 'lane.attempt-failed');
   const times = (uid: string): number => pacs.requests.flat().filter((one) => one === uid).length;
 
   it('delivers every instance once, tagged and else byte for byte', async () => {
@@ -203,6 +206,8 @@ describe('a lane', () => {
   });
 
   it.each([
+    ['301', { status: 301, headers: { Location: 'http://127.0.0.1:1/' }, body: '', stores: none }],
+    ['204', { status: 204, body: '', stores: none }],
     ['503', { status: 503, headers: { 'Retry-After': '0' }, body: 'busy', stores: none }],
     ['500', { status: 500, body: '<html>oops</html>', stores: none }],
     ['401', { status: 401, body: '', stores: none }],
@@ -221,14 +226,128 @@ describe('a lane', () => {
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
   });
 
-  it('asks when the receiver calls an instance a duplicate', async () => {
+  it('says delivered of no duplicate that it never sent: it may be another object', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 12 });
+    const taken = study.uids[0] ?? '';
+    pacs.held.set(taken, Buffer.alloc(1));
+    pacs.plan = (uids) =>
+      uids.includes(taken) ? { status: 409, fails: { [taken]: 0x0111 }, stores: (uid) => uid !== taken } : {};
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({
+      state: 'partial',
+      delivered: 11,
+      // Also after the answer to the last two, in which all went well.
+      lastOutcome:
+        'status 409: the receiver holds another object with this SOP Instance UID, or the same from elsewhere',
+    });
+    expect(pacs.questions).toEqual([]);
+    expect(times(taken)).toBe(1);
+  });
+
+  it('takes a duplicate for its own when it may have sent it before a cut, and marks it', async () => {
     const study = await queueStudy(world, { to: [mailbox], instances: 1 });
     const [uid = ''] = study.uids;
-    pacs.held.set(uid, Buffer.alloc(1));
-    pacs.plan = () => ({ status: 409, fails: { [uid]: 0x0111 }, stores: none });
+    // The archive has it, and its index does not know that yet.
+    pacs.qidoStatus = 204;
+    pacs.plan = (_, request) =>
+      request === 0 ? { cut: 'after-reading' } : { status: 409, fails: { [uid]: 0x0111 }, stores: none };
+    const first = open();
+    first.wake();
+    await until(
+      () => pacs.questions.length > 0 && pacs.posts > 1,
+      () => pacs.requests,
+    );
+    const { id, state } = await end(study);
+    expect(state).toBe('delivered');
+    expect(world.deliveries.ledger(id).get(0)).toBe(entry.heldWithWarning);
+  });
+
+  it('remembers over a restart what it may have sent before', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const { id } = deliveryOf(world, study.transfer);
+    await world.deliveries.change(id, (now, ledger) => {
+      ledger.set(0, entry.again);
+      return { ...now, state: 'sending' };
+    });
+    pacs.plan = ([uid = '']) => ({ status: 409, fails: { [uid]: 0x0111 }, stores: none });
     open().wake();
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 1 });
-    expect(pacs.questions).toEqual([uid]);
+  });
+
+  it('sends to a receiver that it reaches again without a question, and takes no duplicate for its own', async () => {
+    const [taken, free] = [
+      await queueStudy(world, { to: [mailbox], instances: 1 }),
+      await queueStudy(world, { to: [mailbox] }),
+    ];
+    const [uid = ''] = taken.uids;
+    await pacs.down();
+    open().wake();
+    await until(
+      () => failedAttempts().length > 2,
+      () => world.lines,
+    );
+    pacs.plan = (uids) =>
+      uids.includes(uid) ? { status: 409, fails: { [uid]: 0x0111 }, stores: (one) => one !== uid } : {};
+    await pacs.up();
+    expect(await end(taken)).toMatchObject({ state: 'failed', delivered: 0 });
+    expect(await end(free)).toMatchObject({ state: 'delivered' });
+    expect(pacs.questions).toEqual([]);
+  });
+
+  it('tries a receiver that is down with one request at a time, not with every delivery', async () => {
+    for (let queued = 0; queued < 20; queued++) {
+      await queueStudy(world, { to: [mailbox], instances: 1 });
+    }
+    await pacs.down();
+    const lane = open({ retry: { ...quick.retry, firstMs: 60_000, maxMs: 60_000, acuteMaxMs: 60_000 } });
+    lane.wake();
+    await until(
+      () => failedAttempts().length > 0,
+      () => world.lines,
+    );
+    for (let turn = 0; turn < 20; turn++) {
+      lane.wake();
+      await world.state.commit(() => undefined);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // What was under way when the first one failed.
+    expect(failedAttempts().length).toBeLessThanOrEqual(quick.connections);
+  });
+
+  it('does not read the records of deliveries that wait for their next attempt', async () => {
+    pacs.plan = () => ({ status: 503, body: '', stores: none });
+    for (let queued = 0; queued < 20; queued++) {
+      await queueStudy(world, { to: [mailbox], instances: 1 });
+    }
+    const lane = open({ retry: { ...quick.retry, firstMs: 60_000, maxMs: 60_000 } });
+    lane.wake();
+    await until(
+      () => failedAttempts().length === 20 && [...world.deliveries.waiting(mailbox)].every(hasFailed),
+      () => world.lines,
+    );
+    const get = vi.spyOn(world.state, 'get');
+    for (let turn = 0; turn < 5; turn++) lane.wake();
+    const read = get.mock.calls.filter(([table]) => table.name === keys.deliveries.name);
+    get.mockRestore();
+    expect(read).toEqual([]);
+  });
+
+  it('is not stopped by a wait that was written down before the clock was set back', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    const { id } = deliveryOf(world, study.transfer);
+    await world.deliveries.change(id, (now) => ({ ...now, nextAttemptAt: Date.now() + 36_000_000 }));
+    open().wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered' });
+  });
+
+  it('sends large instances over all of its connections', async () => {
+    pacs.plan = () => ({ stalls: true });
+    await queueStudy(world, { to: [mailbox], instances: 4, bytesPerInstance: 200_000 });
+    open({ batchBytes: 100_000, connections: 3 }, { connections: 3, answerMs: 60_000 }).wake();
+    await until(
+      () => pacs.posts === 3,
+      () => pacs.posts,
+    );
   });
 
   it('waits as long as Retry-After says, but no longer than its own longest wait', async () => {
@@ -250,7 +369,7 @@ describe('a lane', () => {
       () => world.lines,
     );
     expect(deliveryOf(world, study.transfer).lastOutcome).toBe(
-      'the request did not come to an end (ECONNREFUSED)',
+      'the receiver cannot be reached: ECONNREFUSED (SLUIS_DELIVERY_RECEIVER_UNREACHABLE)',
     );
     await pacs.up();
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
@@ -278,6 +397,65 @@ describe('a lane', () => {
     pacs.qidoStatus = null;
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
     expect(pacs.posts).toBe(1);
+  });
+
+  it('sends what waits while it cannot ask for what it sent', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 9 });
+    pacs.qidoStatus = 503;
+    pacs.plan = (_, request) => (request === 0 ? { cut: 'after-reading' } : {});
+    open({ connections: 1, batchInstances: 3 }).wake();
+    await until(
+      () => pacs.held.size === 9,
+      () => pacs.requests,
+    );
+    for (const uid of study.uids) expect(times(uid)).toBe(1);
+    pacs.qidoStatus = null;
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 9 });
+    for (const uid of study.uids) expect(times(uid)).toBe(1);
+  });
+
+  it.each(['', '<html>Please log in</html>', '<NativeDicomModel/>', '"stored"', '[{"00080018":'])(
+    'takes the answer %j to a question for no answer, and sends nothing again',
+    async (body) => {
+      const study = await queueStudy(world, { to: [mailbox] });
+      pacs.qidoBody = body;
+      pacs.plan = (_, request) => (request === 0 ? { cut: 'after-reading' } : {});
+      open({ connections: 1 }).wake();
+      await until(
+        () => pacs.questions.length >= 12,
+        () => pacs.questions,
+      );
+      pacs.qidoBody = null;
+      expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+      expect(pacs.posts).toBe(1);
+    },
+  );
+
+  it('does not wait for the end of an answer that has none', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    pacs.qidoTrickles = true;
+    pacs.plan = (_, request) => (request === 0 ? { trickles: true } : {});
+    open({ connections: 1 }, { answerMs: 300 }).wake();
+    const words = 'the receiver did not end its answer within 0.3 s (SLUIS_DELIVERY_RECEIVER_UNCLEAR)';
+    const tellsWords = () => deliveryOf(world, study.transfer).lastOutcome === words;
+    await until(tellsWords, () => world.lines);
+    // And once more, from a question.
+    const failed = failedAttempts().length;
+    await until(
+      () => pacs.questions.length > 0 && failedAttempts().length > failed + 1 && tellsWords(),
+      () => world.lines,
+    );
+    pacs.qidoTrickles = false;
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4 });
+    expect(pacs.posts).toBe(1);
+  });
+
+  it('counts what a question finds as progress: its waits begin anew', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 5 });
+    pacs.plan = () => ({ cut: 'after-reading' });
+    open({ connections: 1, batchInstances: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 5, failingSince: null });
+    expect(failedAttempts().map(({ facts }) => facts?.count)).toEqual([1, 1, 1, 1, 1]);
   });
 
   it('asks after a restart for what it was sending, before it sends anything of it', async () => {
@@ -309,6 +487,9 @@ describe('a lane', () => {
     expect(world.deliveries.ledger(deliveryOf(world, study.transfer).id).find(entry.asked, 9)).toEqual([
       0, 1,
     ]);
+    // Its own cut is no failure of the receiver.
+    expect(deliveryOf(world, study.transfer)).toMatchObject({ failingSince: null, lastOutcome: null });
+    expect(failedAttempts()).toEqual([]);
     open().wake();
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 2 });
     expect(pacs.posts).toBe(1);
@@ -323,6 +504,27 @@ describe('a lane', () => {
     expect(world.transfer(routine.transfer).state).toBe('failed');
     await pacs.up();
     expect(await end(acute)).toMatchObject({ state: 'delivered' });
+  });
+
+  it('gives up by how long it fails, not by how long it waited for its turn', async () => {
+    const study = await queueStudy(world, { to: [mailbox] });
+    const { id } = deliveryOf(world, study.transfer);
+    const queuedAt = Date.now() - 2 * quick.retry.giveUpMs;
+    await world.deliveries.change(id, (now) => ({ ...now, queuedAt }));
+    pacs.plan = (_, request) => (request < 3 ? { status: 503, body: '', stores: none } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4, failingSince: null });
+    expect(failedAttempts().length).toBeGreaterThan(0);
+  });
+
+  it('says of how many instances nothing is known when it gives up', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 3 });
+    pacs.qidoStatus = 503;
+    pacs.plan = () => ({ cut: 'after-reading' });
+    open({ connections: 1, retry: { ...quick.retry, giveUpMs: 60 } }).wake();
+    const { state, lastOutcome } = await end(study);
+    expect(state).toBe('failed');
+    expect(lastOutcome).toContain('it is unknown whether the receiver holds 3 instances');
   });
 
   it('sends the acute one first', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { instancesPerTurn } from '../../src/delivery/limits.ts';
 import { type Acknowledged, Offers } from '../../src/delivery/offers.ts';
 import { keys } from '../../src/state/keys.ts';
 import { WorkPool } from '../../src/work/pool.ts';
@@ -22,7 +23,7 @@ describe('offers', () => {
     offers = new Offers({ ...world, pool, onOffered: (one) => rung.push(one) });
   });
   afterEach(async () => {
-    await offers.stop();
+    await offers.stop(AbortSignal.timeout(2000));
     await world.close();
   });
 
@@ -176,6 +177,66 @@ describe('offers', () => {
     expect(await offers.acknowledge(noord, id, said)).toMatchObject({ state: 'confirmed', delivered: 3 });
   });
 
+  it('let others have their turn while a long list is acknowledged', async () => {
+    const study = await offer({ instances: 1 });
+    const [item] = await honest(study);
+    if (item === undefined) throw new Error('no item');
+    const said = [
+      ...Array<Acknowledged>(2 * instancesPerTurn).fill(item),
+      { ...item, sopInstanceUid: '1.2' },
+    ];
+    let turns = 0;
+    const turn = (): void => {
+      turns++;
+      if (turns < 100) setImmediate(turn);
+    };
+    setImmediate(turn);
+    // The last one is refused before anything is written, which would give others their turn too.
+    await expect(offers.acknowledge(noord, study.id, said)).rejects.toMatchObject({
+      code: 'SLUIS_DELIVERY_ACKNOWLEDGEMENT_INVALID',
+    });
+    expect(turns).toBeGreaterThanOrEqual(2);
+  });
+
+  it('do not read what waits to be fetched to find what is to be prepared', async () => {
+    for (let offered = 0; offered < 5; offered++) await offer({ instances: 1 });
+    const get = vi.spyOn(world.state, 'get');
+    try {
+      expect(offers.isPreparing(mailbox)).toBe(false);
+      offers.wake(mailbox);
+      expect(get.mock.calls).toEqual([]);
+    } finally {
+      get.mockRestore();
+    }
+    await queueStudy(world, { to: [mailbox], instances: 1 });
+    expect(offers.isPreparing(mailbox)).toBe(true);
+    expect(offers.isPreparing('noord.mri')).toBe(false);
+  });
+
+  it('are cut at the deadline of a stop, and prepared by the next start', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const begun: AbortSignal[] = [];
+    const digest: WorkPool['digest'] = (_, signal) =>
+      new Promise((_resolve, reject) => {
+        if (signal === undefined) return;
+        begun.push(signal);
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+      });
+    const stopped = new Offers({ ...world, pool: { digest }, onOffered: () => undefined });
+    stopped.wake(mailbox);
+    await until(
+      () => begun.length > 0,
+      () => world.lines,
+    );
+    await stopped.stop(AbortSignal.timeout(20));
+    expect(world.lines.filter(({ event }) => event === 'delivery.offer-failed')).toEqual([]);
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, study.transfer).offered,
+      () => world.lines,
+    );
+  });
+
   it('are of nobody else’s concern', async () => {
     const study = await offer();
     const said = await honest(study);
@@ -214,7 +275,7 @@ describe('offers', () => {
     offers = new Offers({ ...world, pool, onOffered: () => undefined });
     expect(tagOf(offers, one.id)).toBe(tagOf(old, one.id));
     expect(await content(one.id)).toEqual(before);
-    await old.stop();
+    await old.stop(AbortSignal.timeout(2000));
   });
 
   it('prepare a mailbox’s few deliveries in turn with another’s many', async () => {

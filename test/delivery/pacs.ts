@@ -19,6 +19,8 @@ export interface Plan {
   readonly stalls?: boolean;
   /** Answers late, after the whole body. */
   readonly answersAfterMs?: number;
+  /** Begins an answer and never ends it: a blank now and then. */
+  readonly trickles?: boolean;
 }
 
 /** A STOW-RS and QIDO-RS server on a real socket that does what a test wants. */
@@ -38,6 +40,10 @@ export interface Pacs {
   plan: (uids: readonly string[], request: number) => Plan;
   /** QIDO answers this status instead of its answer; null when it works. */
   qidoStatus: number | null;
+  /** QIDO answers 200 and this text; null when it works. */
+  qidoBody: string | null;
+  /** QIDO begins its answers and never ends them. */
+  qidoTrickles: boolean;
   down(): Promise<void>;
   up(): Promise<void>;
   close(): Promise<void>;
@@ -79,6 +85,10 @@ export async function openPacs(): Promise<Pacs> {
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, plan.answersAfterMs ?? 0));
+    if (plan.trickles === true) {
+      trickle(response);
+      return;
+    }
     const headers = { 'Content-Type': 'application/dicom+json', ...plan.headers };
     response.writeHead(plan.status ?? 200, headers).end(plan.body ?? answerOf(stored, plan.fails ?? {}));
   };
@@ -86,7 +96,9 @@ export async function openPacs(): Promise<Pacs> {
   const answerQuestion = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const uid = new URL(request.url ?? '', 'http://pacs').searchParams.get('SOPInstanceUID') ?? '';
     pacs.questions.push(uid);
-    if (pacs.qidoStatus !== null) response.writeHead(pacs.qidoStatus).end();
+    if (pacs.qidoTrickles) trickle(response);
+    else if (pacs.qidoBody !== null) response.writeHead(200).end(pacs.qidoBody);
+    else if (pacs.qidoStatus !== null) response.writeHead(pacs.qidoStatus).end();
     else if (!held.has(uid)) response.writeHead(204).end();
     else response.writeHead(200).end(JSON.stringify([{ '00080018': { vr: 'UI', Value: [uid] } }]));
     await once(response, 'close');
@@ -121,12 +133,20 @@ export async function openPacs(): Promise<Pacs> {
     heads: [],
     plan: () => ({}),
     qidoStatus: null,
+    qidoBody: null,
+    qidoTrickles: false,
     up,
     down,
     close: down,
   };
   await up();
   return pacs;
+}
+
+function trickle(response: ServerResponse): void {
+  response.writeHead(200);
+  const timer = setInterval(() => response.write(' '), 20);
+  response.on('close', () => clearInterval(timer));
 }
 
 function partsOf(contentType: string, body: Buffer): Map<string, Buffer> {

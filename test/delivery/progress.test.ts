@@ -23,6 +23,15 @@ describe('the progress of a delivery', () => {
     expect(progress.toAsk(ledger)).toEqual([]);
   });
 
+  it('sends what was asked for and not found behind what never went out', () => {
+    const progress = new Progress();
+    const ledger = new Ledger(4);
+    ledger.set(0, entry.again);
+    expect(progress.toAsk(ledger)).toEqual([]);
+    expect(progress.toSend(ledger, 3)).toEqual([1, 2, 3]);
+    expect(progress.toSend(ledger, 4)).toEqual([1, 2, 3, 0]);
+  });
+
   it('goes on with one instance right after a failure, so that a bad line brings at least that', () => {
     const progress = new Progress();
     const ledger = new Ledger(6);

@@ -155,7 +155,7 @@ describe('whatever the bytes are', () => {
           readAll(bytes);
           try {
             const found = scan(bytes, 2 ** 40);
-            if ('need' in found) expect(found.need).toBeLessThanOrEqual(64 * 1024 * 1024);
+            if ('need' in found) expect(found.need).toBeLessThanOrEqual(16 * 1024 * 1024);
           } catch (thrown) {
             expect(thrown).toBeInstanceOf(DicomError);
           }

@@ -55,6 +55,41 @@ describe.each(ENCODINGS)('an identity in %s', (encoding) => {
     const identity = identityOf([retired(ANNA), { tag: 0x00081120, vr: 'SQ', items: [same] }], encoding);
     expect(identity.nestedIdentity).toBe(false);
   });
+
+  it('is another when sequences give its patient more ids or names than they keep, whatever these are', () => {
+    const many = (id: (index: number) => Built, count: number): Built => {
+      return { tag: 0x00081120, vr: 'SQ', items: Array.from({ length: count }, (_, index) => [id(index)]) };
+    };
+    const byNumber = (index: number) => patientId(index.toString());
+    const ids: Built = { ...many(byNumber, 300), tag: 0x00101002 };
+    const names = (index: number): Built => ({
+      tag: 0x00100010,
+      vr: 'PN',
+      value: `Jansen^Anna${'^'.repeat(index)}`,
+    });
+    for (const [count, nestedIdentity] of [
+      [256, false],
+      [257, true],
+      [300, true],
+    ] as const) {
+      expect(identityOf([ids, many(byNumber, count)], encoding)).toMatchObject({ nestedIdentity });
+      expect(identityOf([many(names, count)], encoding)).toMatchObject({ nestedIdentity });
+    }
+  });
+
+  it('is compared with those of the first 128 KiB, or of the head when that is longer, and no others', () => {
+    const other: Built = { tag: 0x00400561, vr: 'SQ', items: [[patientId('77')]] };
+    for (const [tag, bytes, nestedIdentity] of [
+      [0x00211010, 100_000, true],
+      [0x00211010, 131_000, false],
+      [0x00091010, 1_000_000, false],
+    ] as const) {
+      const filler: Built = { tag, vr: 'OB', value: Buffer.alloc(bytes) };
+      expect(identityOf([filler, other], encoding)).toMatchObject({ nestedIdentity });
+      const within = { ...other, tag: 0x00091020 };
+      expect(identityOf([filler, within], encoding)).toMatchObject({ nestedIdentity: true });
+    }
+  });
 });
 
 describe('a BSN finding', () => {
@@ -117,6 +152,28 @@ describe('a BSN finding', () => {
       bsnInvalid: true,
     });
     expect(identityOf([patientId('999940003')])).toMatchObject({ bsn: [], bsnInvalid: false });
+  });
+});
+
+describe('a nested name', () => {
+  /** The best of a few: what else the machine does makes it longer, never shorter. */
+  const msOf = (name: string): number => {
+    const items = Array.from({ length: 90 }, (_, index): Built[] => [
+      { tag: 0x00100010, vr: 'PN', value: `${name}${'^'.repeat(index)}` },
+    ]);
+    const own: Built = { tag: 0x00100010, vr: 'PN', value: name };
+    const bytes = part10(ct([own, { tag: 0x00081120, vr: 'SQ', items }]), 'explicit-le');
+    const found = scanWhole(bytes);
+    const runs = Array.from({ length: 3 }, () => {
+      const from = performance.now();
+      expect(identify(bytes, found).nestedIdentity).toBe(false);
+      return performance.now() - from;
+    });
+    return Math.min(...runs);
+  };
+
+  it('costs no more to compare when it is full of separators than when it is full of letters', () => {
+    expect(msOf(`${'^'.repeat(3900)}x`)).toBeLessThan(20 * msOf('a'.repeat(3901)));
   });
 });
 

@@ -106,6 +106,34 @@ describe.each(ENCODINGS)('an instance in %s', (encoding) => {
     expect(faultOf(() => scanWhole(deep)).code).toBe('TOO_DEEP');
   });
 
+  it('is refused when its Other Patient IDs are longer than any patient has, with the place', () => {
+    for (const open of [false, true]) {
+      // Of empty items, 8 bytes each; a delimiter takes the room of one.
+      const others = (count: number): Built => {
+        return { tag: 0x00101002, vr: 'SQ', items: Array<Built[]>(count).fill([]), open };
+      };
+      const most = (64 * 1024) / 8 - (open ? 1 : 0);
+      const { otherPatientIds } = scanWhole(part10(ct([others(most)]), encoding)).sites;
+      expect(otherPatientIds.state).toBe(open ? 'undefined' : 'defined');
+      const refused = part10(ct([others(most + 1)]), encoding);
+      const fault = faultOf(() => scanWhole(refused));
+      expect(fault).toMatchObject({ code: 'MALFORMED', tag: '0010,1002' });
+      expect(fault.reason).toContain('far too long');
+      expect(fault.offset).toBe(refused.indexOf(dataset([others(most + 1)], encoding)));
+    }
+  });
+
+  it('is refused for them before a byte of them is asked for', () => {
+    const element: Built = { tag: 0x00101002, vr: 'SQ', value: '', lie: 60_000_000 };
+    const bytes = part10(
+      ct()
+        .filter(({ tag }) => tag < 0x00101002)
+        .concat(element),
+      encoding,
+    );
+    expect(faultOf(() => scan(bytes, 8 * 2 ** 30))).toMatchObject({ code: 'MALFORMED', tag: '0010,1002' });
+  });
+
   it('is refused as truncated when an element is longer than what is left, with the offset', () => {
     const bytes = part10(ct([{ tag: 0x00091001, vr: 'OB', value: 'ab', lie: 0xfffffff0 }]), encoding);
     const fault = faultOf(() => scanWhole(bytes));
@@ -168,7 +196,7 @@ describe('scan', () => {
     }
   });
 
-  it('refuses a head that goes on for more than 64 MiB, and looks at none of it', () => {
+  it('refuses a head that goes on for more than 16 MiB, and looks at none of it', () => {
     const elements = ct([{ tag: 0x00091001, vr: 'OB', value: '', lie: 0xf0000000 }]);
     const bytes = part10(elements, 'explicit-le');
     expect(faultOf(() => scan(bytes, 8 * 2 ** 30))).toMatchObject({ code: 'HEAD_TOO_LARGE' });

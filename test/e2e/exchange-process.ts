@@ -1,15 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Exit } from '../support/child.ts';
 import { freePorts } from '../support/ports.ts';
 import { type Program, startProgram } from '../support/processes.ts';
-
-/** A mailbox of the network under test; it belongs to an organization of the same name. */
-export interface TestMailbox {
-  readonly id: string;
-  readonly receiving: { readonly by: 'pull' } | { readonly by: 'stow'; readonly url: string };
-  readonly dialect: 'nl-2010' | 'none';
-}
+import { type TestMailbox, TestNetwork } from '../support/test-network.ts';
 
 /**
  * The built program, run as a hospital would: a configuration file, keys made by `sluis keys create`,
@@ -18,17 +10,17 @@ export interface TestMailbox {
 export class ExchangeProcess {
   readonly port: number;
   readonly opsPort: number;
-  readonly #folder: string;
+  readonly #network: TestNetwork;
   readonly #env: Readonly<Record<string, string>>;
   #program: Program | undefined;
   #peakMemoryBytes = 0;
 
   private constructor(
-    folder: string,
+    network: TestNetwork,
     ports: readonly [number, number],
     env: Readonly<Record<string, string>>,
   ) {
-    this.#folder = folder;
+    this.#network = network;
     [this.port, this.opsPort] = ports;
     this.#env = env;
   }
@@ -41,22 +33,10 @@ export class ExchangeProcess {
     env: Readonly<Record<string, string>> = {},
   ): Promise<ExchangeProcess> {
     const [port = 0, opsPort = 0] = await freePorts(2);
-    const organizations = mailboxes.map((mailbox) => ({
-      id: mailbox.id,
-      name: `Ziekenhuis ${mailbox.id}`,
-      place: 'Teststad',
-      mailboxes: [{ ...mailbox, name: `Radiologie ${mailbox.id}` }],
-    }));
-    const config = { version: 1, ...settings, addressBook: { organizations } };
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-    const exchange = new ExchangeProcess(folder, [port, opsPort], env);
+    const network = new TestNetwork(folder, mailboxes, settings);
+    const exchange = new ExchangeProcess(network, [port, opsPort], env);
     await exchange.startAgain();
-    for (const { id } of mailboxes) {
-      const options = ['--organization', id, '--name', 'test', '--data', exchange.dataFolder];
-      const key = await startProgram(['keys', 'create', ...options, '--config', join(folder, 'config.json')]);
-      await key.exited;
-      writeFileSync(exchange.tokenFile(id), key.stdout.join('\n'), { mode: 0o600 });
-    }
+    await network.makeKeys();
     return exchange;
   }
 
@@ -71,7 +51,7 @@ export class ExchangeProcess {
   }
 
   get dataFolder(): string {
-    return join(this.#folder, 'data');
+    return this.#network.dataFolder;
   }
 
   /** The highest RssAnon + RssShmem of all its runs. */
@@ -84,18 +64,12 @@ export class ExchangeProcess {
   }
 
   tokenFile(organization: string): string {
-    return join(this.#folder, `${organization}.token`);
+    return this.#network.tokenFile(organization);
   }
 
   async startAgain(): Promise<void> {
-    this.#program = await startProgram(
-      [
-        'serve',
-        ...['--port', this.port.toString(), '--ops-port', this.opsPort.toString()],
-        ...['--data', this.dataFolder, '--config', join(this.#folder, 'config.json')],
-      ],
-      { env: this.#env },
-    );
+    const ports = ['--port', this.port.toString(), '--ops-port', this.opsPort.toString()];
+    this.#program = await startProgram(['serve', ...ports, ...this.#network.args], { env: this.#env });
     await this.#program.waitFor(/^Sluis .* serves /);
   }
 
@@ -127,7 +101,7 @@ export class ExchangeProcess {
     path: string,
     init: { readonly method?: string; readonly body?: string },
   ): Promise<{ status: number; body: unknown }> {
-    const token = readFileSync(this.tokenFile(organization), 'utf8').trim();
+    const token = this.#network.token(organization);
     const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
     const response = await fetch(`${this.server}${path}`, { ...init, headers });
     return { status: response.status, body: await response.json() };

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../support/ports.ts';
-import { type Program, startProgram } from '../support/processes.ts';
+import { type Program, projectRoot, startProgram } from '../support/processes.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 
 describe('the program on a fresh machine', () => {
@@ -21,7 +24,7 @@ describe('the program on a fresh machine', () => {
 
   const start = async (...flags: string[]): Promise<Program> => {
     const program = await startProgram([
-      ...['serve', '--data', folder.file('data'), '--port', ports[0].toString()],
+      ...['serve', '--data', folder.file('the data'), '--port', ports[0].toString()],
       ...['--ops-port', ports[1].toString(), ...flags],
     ]);
     running.push(program);
@@ -36,11 +39,10 @@ describe('the program on a fresh machine', () => {
     const said = program.stdout.join('\n');
     expect(said).toContain(url(''));
     expect(said).toMatch(/A demo study went from Ziekenhuis Vecht to UMC De Linde/);
-    expect(said.match(/^ {2}(curl|node bin\/sluis\.cjs) /gm)).toHaveLength(3);
-    const received = readdirSync(folder.file('data', 'demo', 'received'), { recursive: true });
+    const received = readdirSync(folder.file('the data', 'demo', 'received'), { recursive: true });
     expect(received.filter((name) => name.toString().endsWith('.dcm'))).toHaveLength(24);
 
-    const credentials = folder.file('data', 'demo', 'credentials.json');
+    const credentials = folder.file('the data', 'demo', 'credentials.json');
     expect(statSync(credentials).mode & 0o077).toBe(0);
     const entries = JSON.parse(readFileSync(credentials, 'utf8')) as Record<string, string>[];
     expect(entries).toHaveLength(3);
@@ -49,21 +51,60 @@ describe('the program on a fresh machine', () => {
     expect(await program.exited).toMatchObject({ code: 0 });
   });
 
+  it('says three commands that work as they are printed, one after the other', async () => {
+    const program = await start('--demo');
+    await program.waitFor(/Ctrl-C stops it/);
+    const commands = program.stdout.filter((line) => /^ {2}(curl|node) /.test(line));
+    const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}` };
+    const said: string[] = [];
+    for (const command of commands) {
+      const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: projectRoot(), env });
+      said.push(stdout);
+    }
+    expect(said).toHaveLength(3);
+    expect(JSON.parse(said[0] ?? '')).toMatchObject({ items: [{ from: 'ziekenhuis-vecht', instances: 24 }] });
+    expect(said[1]).toMatch(/complete and checked.*24 instances/);
+    expect(said[2]).toMatch(/received transfer .*24 instances/);
+    expect(said[2]).toContain(folder.file('the data', 'demo', 'received'));
+  });
+
+  it('does the demo at the next start when the first found its port taken', async () => {
+    const other = await startProgram([
+      ...['serve', '--data', folder.file('other'), '--port', ports[0].toString(), '--ops-port', '0'],
+    ]);
+    running.push(other);
+    await other.waitFor(/Ctrl-C stops it/);
+    expect(await (await start('--demo')).exited).toMatchObject({ code: 3 });
+    await other.stop();
+    const second = await start('--demo');
+    await second.waitFor(/A demo study went from/);
+  });
+
+  it('ends at once when it is told to during the demo, and does the demo at the next start', async () => {
+    const first = await start('--demo');
+    await first.waitFor(/ serves /);
+    first.kill('SIGTERM');
+    expect(await first.exited).toMatchObject({ code: 0 });
+    expect(first.stdout.join('\n')).not.toMatch(/demo study/);
+    const second = await start('--demo');
+    await second.waitFor(/A demo study went from/);
+  });
+
   it('seeds nothing the second time', async () => {
     const first = await start('--demo');
     await first.waitFor(/Ctrl-C stops it/);
-    const credentials = readFileSync(folder.file('data', 'demo', 'credentials.json'), 'utf8');
+    const credentials = readFileSync(folder.file('the data', 'demo', 'credentials.json'), 'utf8');
     await first.stop();
     const second = await start('--demo');
     await second.waitFor(/Ctrl-C stops it/);
     expect(second.stdout.join('\n')).not.toMatch(/demo study/);
-    expect(readFileSync(folder.file('data', 'demo', 'credentials.json'), 'utf8')).toBe(credentials);
+    expect(readFileSync(folder.file('the data', 'demo', 'credentials.json'), 'utf8')).toBe(credentials);
   });
 
   it('makes no demo network without being asked to', async () => {
     const program = await start();
     await program.waitFor(/Ctrl-C stops it/);
-    expect(existsSync(folder.file('data', 'demo'))).toBe(false);
+    expect(existsSync(folder.file('the data', 'demo'))).toBe(false);
   });
 
   it('names who has a port and the flag that chooses another', async () => {
@@ -78,13 +119,22 @@ describe('the program on a fresh machine', () => {
     );
   });
 
+  it('ends with 3 and the flag when a port cannot be had and nobody can be named', async () => {
+    // TEST-NET-1 (RFC 5737): of no machine.
+    const program = await startProgram(['serve', '--data', folder.file('other'), '--ops-port', '0'], {
+      env: { SLUIS_HTTP_HOST: '192.0.2.1' },
+    });
+    expect(await program.exited).toMatchObject({ code: 3 });
+    expect(program.stderr.join('\n')).toMatch(/cannot listen on 192\.0\.2\.1.*--port N/);
+  });
+
   it('keeps a second exchange off its data folder', async () => {
     const first = await start();
     await first.waitFor(/Ctrl-C stops it/);
     const second = await startProgram([
       'serve',
       '--data',
-      folder.file('data'),
+      folder.file('the data'),
       '--port',
       '0',
       '--ops-port',

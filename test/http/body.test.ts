@@ -96,6 +96,17 @@ describe('the queue of a body', () => {
     expect(sink.bytes.equals(sent)).toBe(true);
   });
 
+  it('gives a small body in its order when all connections together have spent the budget', async () => {
+    const pool = new SlabPool(2 * bodyLimits.slabBytesMin);
+    const sent = randomBytes(400_000);
+    const { body } = bodyOn({ length: sent.length, pool });
+    const whole = body.bytes(sent.length);
+    for (let at = 0; at < sent.length; at += 150_000) body.push(sent.subarray(at, at + 150_000));
+    body.finish();
+    expect(sent.equals(await whole)).toBe(true);
+    expect(pool.bytesInUse).toBe(0);
+  });
+
   it('waits in small slabs until it proves fast, then in large ones', () => {
     const { body, pool } = bodyOn();
     const never = new MemorySink(0, () => new Promise(() => {}));
@@ -267,6 +278,19 @@ describe('the timers of a body', () => {
     for (let now = 0; now < 3 * bodyLimits.idleMs; now += 500) waiting.body.sweep(later(now));
     expect(waiting.tap.cuts).toBe(0);
     expect(waiting.tap.resumes).toBeGreaterThan(100);
+  });
+
+  it('leave alone what nobody waits for any more: its answer may take long', () => {
+    const unread = bodyOn();
+    unread.body.push(randomBytes(10));
+    unread.body.drop();
+    const silent = bodyOn();
+    void settled(silent.body.drainTo(new MemorySink(0)));
+    silent.body.vanish();
+    for (const { body, tap } of [unread, silent]) {
+      body.sweep(later(bodyLimits.idleMs + 1_000));
+      expect(tap.cuts).toBe(0);
+    }
   });
 
   it('cut a body that its handler never asks for', () => {

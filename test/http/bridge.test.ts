@@ -1,7 +1,9 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
+import { BodyBudget } from '../../src/http/body-budget.ts';
 import { fetchBridge } from '../../src/http/bridge.ts';
-import { preferred } from './kinds.ts';
+import { bridgeLimits } from '../../src/http/limits.ts';
+import { kinds, preferred } from './kinds.ts';
 import { MiB, randomBytes, subject, until } from './subject.ts';
 
 describe.concurrent('a fetch program on the bridge', () => {
@@ -72,7 +74,8 @@ describe.concurrent('a fetch program on the bridge', () => {
 
   it('answers 413 to a body above the limit, told or not', async ({ onTestFinished }) => {
     const handler = fetchBridge(() => new Response('served'), { bodyBytesMax: 1_000 });
-    const { connect } = await subject(preferred, onTestFinished, handler);
+    // Only there are chunked bodies taken.
+    const { connect } = await subject('node-http', onTestFinished, handler);
     const told = await connect();
     await told.head('POST /', { 'Content-Length': 1_001 });
     const answer = await told.answer();
@@ -87,6 +90,67 @@ describe.concurrent('a fetch program on the bridge', () => {
     await untold.send(randomBytes(1_001));
     expect((await untold.answer())?.status).toBe(413);
     await untold.closed();
+  });
+
+  it.for(kinds)(
+    'holds no more bodies at once than its budget, and answers 503 beyond (%s)',
+    async (kind, { onTestFinished }) => {
+      const bodies = new BodyBudget({ small: 1_500, large: 0 });
+      const handler = fetchBridge(async (request) => new Response(await request.text()), { bodies });
+      const { connect } = await subject(kind, onTestFinished, handler);
+      const [first, second, third] = [await connect(), await connect(), await connect()];
+      await first.head('POST /', { 'Content-Length': 1_000 });
+      await first.send('a'.repeat(500));
+      await until(() => bodies.bytesInUse === 1_000);
+      await second.head('POST /', { 'Content-Length': 1_000 });
+      const refused = await second.answer();
+      expect(refused?.status).toBe(503);
+      expect(refused?.headers.get('retry-after')).toEqual([bridgeLimits.retryAfterSeconds.toString()]);
+      expect(JSON.parse(refused?.body.toString() ?? '')).toMatchObject({
+        code: 'SLUIS_HTTP_BODIES_FULL',
+        remedy: 'retry',
+      });
+      await third.head('POST /', { 'Content-Length': 2 });
+      await third.send('ok');
+      expect((await third.answer())?.body.toString()).toBe('ok');
+      expect(bodies.bytesInUse).toBe(1_000);
+      await first.send('a'.repeat(500));
+      expect((await first.answer())?.body.toString()).toBe('a'.repeat(1_000));
+      expect(bodies.bytesInUse).toBe(0);
+    },
+  );
+
+  it('gives back the room of a body whose peer leaves, and of one that is refused', async ({
+    onTestFinished,
+  }) => {
+    const bodies = new BodyBudget({ small: 2_000, large: 0 });
+    const handler = fetchBridge(() => new Response('served'), { bodies, bodyBytesMax: 1_000 });
+    const { connect } = await subject(preferred, onTestFinished, handler);
+    const [leaving, large] = [await connect(), await connect()];
+    await leaving.head('POST /', { 'Content-Length': 1_000 });
+    await until(() => bodies.bytesInUse === 1_000);
+    await large.head('POST /', { 'Content-Length': 1_001 });
+    expect((await large.answer())?.status).toBe(413);
+    expect(bodies.bytesInUse).toBe(1_000);
+    leaving.socket.resetAndDestroy();
+    await until(() => bodies.bytesInUse === 0);
+  });
+
+  it('takes a large body that is alone whatever its size, and small ones in a share of their own', () => {
+    const { bodyBytesMax } = bridgeLimits;
+    const bodies = new BodyBudget({ small: 2 * bodyBytesMax, large: 8 * bodyBytesMax });
+    expect(bodies.take(100 * bodyBytesMax)).toBe(true);
+    expect(bodies.take(2 * bodyBytesMax)).toBe(false);
+    expect(bodies.take(bodyBytesMax)).toBe(true);
+    expect(bodies.take(bodyBytesMax)).toBe(true);
+    expect(bodies.take(1)).toBe(false);
+    // A request without a body.
+    expect(bodies.take(0)).toBe(true);
+    bodies.give(100 * bodyBytesMax);
+    expect(bodies.take(4 * bodyBytesMax)).toBe(true);
+    expect(bodies.take(4 * bodyBytesMax)).toBe(true);
+    expect(bodies.take(2 * bodyBytesMax)).toBe(false);
+    expect(bodies.bytesInUse).toBe(10 * bodyBytesMax);
   });
 
   it('aborts the request’s signal, and cancels the Response, when the peer leaves', async ({

@@ -4,7 +4,11 @@ import { BodyStopped, BodyTooLarge, PeerGone } from '../../src/http/errors.ts';
 import type { Exchange, Listener } from '../../src/http/exchange.ts';
 import { deferred, MemorySink, MiB, randomBytes, settled, subject, until, untilStill } from './subject.ts';
 
-/** What both listeners promise of request bodies and answers. */
+/**
+ * What both listeners promise of request bodies and answers. Where they differ: chunked bodies are taken on
+ * node-http only, and refused with 411 on uws (here); what each answers to a head that its own parser refuses
+ * (wire.contract.ts).
+ */
 export function exchangeContract(kind: Listener['kind']): void {
   describe.concurrent(`request bodies on ${kind}`, () => {
     it('carries a body of 20 MB to a slow sink with at most 8 MiB waiting', async ({ onTestFinished }) => {
@@ -106,25 +110,76 @@ export function exchangeContract(kind: Listener['kind']): void {
       expect(slabs.bytesInUse).toBe(0);
     });
 
-    it('takes a chunked body, and refuses it above the reader’s limit', async ({ onTestFinished }) => {
-      const { connect } = await subject(kind, onTestFinished, async (exchange) => {
-        expect(exchange.body.length).toBeUndefined();
-        const body = await settled(exchange.body.bytes(10));
-        if (body instanceof BodyTooLarge) throw body;
-        exchange.answer({ status: 200, body: body as Uint8Array });
-      });
-      const client = await connect();
-      for (const parts of ['5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n', '3\r\nabc\r\n0\r\n\r\n']) {
+    const whereChunked = it.runIf(kind === 'node-http');
+    const whereNotChunked = it.runIf(kind === 'uws');
+
+    whereChunked(
+      'takes a chunked body, and refuses it above the reader’s limit',
+      async ({ onTestFinished }) => {
+        const { connect } = await subject(kind, onTestFinished, async (exchange) => {
+          expect(exchange.body.length).toBeUndefined();
+          const body = await settled(exchange.body.bytes(10));
+          if (body instanceof BodyTooLarge) throw body;
+          exchange.answer({ status: 200, body: body as Uint8Array });
+        });
+        const client = await connect();
+        for (const parts of ['5;a=b\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n', '3\r\nabc\r\n0\r\n\r\n']) {
+          await client.head('POST /', { 'Transfer-Encoding': 'chunked' });
+          await client.send(parts);
+        }
+        expect((await client.answer())?.body.toString()).toBe('helloworld');
+        expect((await client.answer())?.body.toString()).toBe('abc');
         await client.head('POST /', { 'Transfer-Encoding': 'chunked' });
+        await client.send('5\r\nhello\r\n6\r\nworld!\r\n');
+        expect((await client.answer())?.status).toBe(413);
+        await client.closed();
+      },
+    );
+
+    whereChunked.for(['g\r\nhello\r\n0\r\n\r\n', '5\r\nhelloxx0\r\n\r\n'])(
+      'takes no framing for bytes of a chunked body: %j',
+      async (parts, { onTestFinished }) => {
+        const drained = deferred<unknown>();
+        const { connect } = await subject(kind, onTestFinished, async (exchange) => {
+          drained.resolve(await settled(exchange.body.bytes(100)));
+        });
+        const client = await connect();
+        await client.head('PATCH /', { 'Transfer-Encoding': 'chunked' });
         await client.send(parts);
-      }
-      expect((await client.answer())?.body.toString()).toBe('helloworld');
-      expect((await client.answer())?.body.toString()).toBe('abc');
-      await client.head('POST /', { 'Transfer-Encoding': 'chunked' });
-      await client.send('5\r\nhello\r\n6\r\nworld!\r\n');
-      expect((await client.answer())?.status).toBe(413);
-      await client.closed();
-    });
+        expect(await drained.promise).toBeInstanceOf(PeerGone);
+      },
+    );
+
+    whereNotChunked.for([
+      '5\r\nhello\r\n0\r\n\r\n',
+      '5;a=b\r\nhello\r\n0\r\n\r\n',
+      'g\r\nhello\r\n0\r\n\r\n',
+      '5\r\nhelloxx0\r\n\r\n',
+    ])(
+      'refuses a chunked body, closes, and gives no byte of it to a handler: %j',
+      async (parts, { onTestFinished }) => {
+        let served = 0;
+        const { connect } = await subject(kind, onTestFinished, (exchange) => {
+          served += 1;
+          exchange.answer({ status: 200 });
+        });
+        for (const together of [true, false]) {
+          const client = await connect();
+          const head = 'PATCH / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
+          await client.send(together ? head + parts : head);
+          if (!together) await client.send(parts);
+          const answer = await client.answer();
+          expect(answer?.status).toBe(411);
+          expect(answer?.headers.get('content-type')).toEqual(['application/problem+json']);
+          expect(JSON.parse(answer?.body.toString() ?? '')).toMatchObject({
+            code: 'SLUIS_HTTP_LENGTH_REQUIRED',
+            remedy: 'fix-request',
+          });
+          await client.closed();
+        }
+        expect(served).toBe(0);
+      },
+    );
 
     it('keeps a body alive that comes at 2 KiB/s, for longer than uWS would', async ({ onTestFinished }) => {
       const { connect } = await subject(kind, onTestFinished, async (exchange) => {
@@ -260,6 +315,48 @@ export function exchangeContract(kind: Listener['kind']): void {
         expect([answer?.whole, answer?.body.length]).toEqual([true, 40 * MiB]);
         expect(answer?.body.equals(Buffer.alloc(40 * MiB, 'x'))).toBe(true);
         await until(() => streamed);
+      },
+    );
+
+    it.for(['answered', 'streamed', 'streamed in chunks'] as const)(
+      'keeps an answer of one large piece whose reader is slow but moves (%s)',
+      async (how, { onTestFinished }) => {
+        const bytes = Buffer.alloc(24 * MiB, 'w');
+        async function* source() {
+          yield bytes;
+        }
+        const handler = async (exchange: Exchange) => {
+          if (how === 'answered') exchange.answer({ status: 200, body: bytes });
+          else if (how === 'streamed') await exchange.stream({ status: 200, bytes: bytes.length }, source());
+          else await exchange.stream({ status: 200 }, source());
+        };
+        const { connect } = await subject(kind, onTestFinished, handler, { answerIdleMs: 2_000 });
+        const client = await connect();
+        await client.head('GET /');
+        // About 3 MB/s: what the kernel does not hold of it takes longer than the limit.
+        client.pace = () => sleep(20);
+        const answer = await client.answer();
+        expect([answer?.whole, answer?.body.equals(bytes)]).toEqual([true, true]);
+      },
+    );
+
+    it.for(['answered', 'streamed', 'answered early'] as const)(
+      'cuts an answer of which its reader takes nothing (%s)',
+      async (how, { onTestFinished }) => {
+        const bytes = Buffer.alloc(48 * MiB);
+        async function* source() {
+          yield bytes;
+        }
+        let exchange: Exchange | undefined;
+        const handler = async (given: Exchange) => {
+          exchange = given;
+          if (how === 'streamed') await given.stream({ status: 200, bytes: bytes.length }, source());
+          else given.answer({ status: 200, body: bytes });
+        };
+        const { connect } = await subject(kind, onTestFinished, handler, { answerIdleMs: 500 });
+        const client = await connect();
+        await client.head('POST /', how === 'answered early' ? { 'Content-Length': 5 } : {});
+        await until(() => exchange?.gone.aborted === true);
       },
     );
 

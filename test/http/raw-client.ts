@@ -13,6 +13,8 @@ export interface RawAnswer {
 /** A client without manners: it sends what it is told and reads only when asked. */
 export class RawClient {
   readonly socket: Socket;
+  /** Waited for before each read, of about 64 KiB: a slow reader. */
+  pace: (() => Promise<unknown>) | undefined;
   readonly #closed: Promise<void>;
   #unread: Buffer = Buffer.alloc(0);
   #ended = false;
@@ -128,6 +130,7 @@ export class RawClient {
 
   /** False at the end of the connection. Reads nothing ahead: between calls the kernel's window fills. */
   async #more(): Promise<boolean> {
+    await this.pace?.();
     for (;;) {
       const chunk: Buffer | null = this.socket.read();
       if (chunk) {

@@ -32,10 +32,12 @@ export async function subject(
   kind: Listener['kind'],
   finished: typeof onTestFinished,
   handler: Handler,
+  limits: { readonly answerIdleMs?: number } = {},
 ): Promise<Subject> {
   const slabs = new SlabPool();
   const log = rememberingLog();
-  const listener = await listen({ host: '127.0.0.1', port: 0, handler, listener: kind, log, slabs });
+  const where = { host: '127.0.0.1', port: 0, listener: kind };
+  const listener = await listen({ ...where, handler, log, slabs, ...limits });
   const clients: RawClient[] = [];
   finished(async () => {
     for (const client of clients) client.socket.destroy();
@@ -57,6 +59,8 @@ export class MemorySink implements BodySink {
   inFlight = 0;
   inFlightPeak = 0;
   syncWrites = 0;
+  /** Where the next call has to begin. */
+  #next = 0;
   /** What was written where, in the order it was. */
   readonly runs: { readonly position: number; readonly bytes: number }[] = [];
   readonly #pace: () => Promise<unknown>;
@@ -67,6 +71,7 @@ export class MemorySink implements BodySink {
   }
 
   async write(bytes: Uint8Array, position: number): Promise<void> {
+    this.#inOrder(bytes, position);
     this.inFlight += 1;
     this.inFlightPeak = Math.max(this.inFlightPeak, this.inFlight);
     await this.#pace();
@@ -76,8 +81,14 @@ export class MemorySink implements BodySink {
   }
 
   writeSync(bytes: Uint8Array, position: number): void {
+    this.#inOrder(bytes, position);
     this.syncWrites += 1;
     this.#keep(bytes, position);
+  }
+
+  #inOrder(bytes: Uint8Array, position: number): void {
+    if (position !== this.#next) throw new Error(`byte ${position} came when ${this.#next} was next`);
+    this.#next += bytes.length;
   }
 
   #keep(bytes: Uint8Array, position: number): void {

@@ -24,24 +24,24 @@ export function wireContract(kind: Listener['kind']): void {
       { lines: ['Content-Length: 1', 'Content-Length: 60'] },
       { lines: ['Content-Length: 60', 'Content-Length: 60'] },
       { lines: ['Content-Length: 1', 'Transfer-Encoding: chunked'] },
-      { lines: ['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'] },
-      { lines: ['Transfer-Encoding: gzip, chunked'] },
+      { lines: ['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], onUws: 411 },
+      { lines: ['Transfer-Encoding: gzip, chunked'], onUws: 411 },
       { lines: ['Content-Length: +1'] },
       { lines: ['Content-Length: 1, 1'] },
       { lines: ['Host: other'] },
       { lines: ['Authorization: Bearer a', 'Authorization: Bearer b'] },
       { lines: ['Upload-Offset: 1', 'upload-offset: 2'] },
       { lines: ['Upload-Length: 1', 'Upload-Length: 1'] },
-      { lines: ['Transfer-Encoding: chunked', 'Trailer: Upload-Checksum'] },
+      { lines: ['Transfer-Encoding: chunked', 'Trailer: Upload-Checksum'], onUws: 411 },
     ])(
-      'refuses $lines with 400, closes, and serves nothing behind it',
-      async ({ lines }, { onTestFinished }) => {
+      'refuses $lines, closes, and serves nothing behind it',
+      async ({ lines, onUws = 400 }, { onTestFinished }) => {
         const { seen, handler } = remembering();
         const { connect } = await subject(kind, onTestFinished, handler);
         const head = `POST /first HTTP/1.1\r\nHost: sluis.test\r\n${lines.join('\r\n')}\r\n\r\n`;
         const alone = await connect();
         await alone.send(head);
-        expect((await alone.answer())?.status).toBe(400);
+        expect((await alone.answer())?.status).toBe(kind === 'uws' ? onUws : 400);
         await alone.closed();
 
         const smuggler = await connect();
@@ -91,12 +91,36 @@ export function wireContract(kind: Listener['kind']): void {
       await client.closed();
     });
 
-    it('answers 431 to more than 100 headers', async ({ onTestFinished }) => {
+    it('serves 98 headers, Host included, and answers 431 to more', async ({ onTestFinished }) => {
+      const { seen, handler } = remembering();
+      const { connect } = await subject(kind, onTestFinished, handler);
+      for (const [headers, status] of [
+        [97, 200],
+        [98, 200],
+        [99, 431],
+        [100, 431],
+        [101, 431],
+        [150, 431],
+      ] as const) {
+        const client = await connect();
+        await client.send(`GET / HTTP/1.1\r\nHost: a\r\n${'X-A: b\r\n'.repeat(headers - 1)}\r\n`);
+        expect([headers, (await client.answer())?.status]).toEqual([headers, status]);
+        if (status === 431) await client.closed();
+      }
+      expect(seen).toHaveLength(2);
+    });
+
+    it('answers 417 to an expectation that nobody knows', async ({ onTestFinished }) => {
       const { seen, handler } = remembering();
       const { connect } = await subject(kind, onTestFinished, handler);
       const client = await connect();
-      await client.send(`GET / HTTP/1.1\r\nHost: a\r\n${'X-A: b\r\n'.repeat(150)}\r\n`);
-      expect((await client.answer())?.status).toBe(431);
+      await client.head('POST /', { 'Content-Length': 2, Expect: 'miracles' });
+      const answer = await client.answer();
+      expect(answer?.status).toBe(417);
+      expect(answer?.headers.get('content-type')).toEqual(['application/problem+json']);
+      expect(JSON.parse(answer?.body.toString() ?? '')).toMatchObject({
+        code: 'SLUIS_HTTP_EXPECTATION_UNKNOWN',
+      });
       await client.closed();
       expect(seen).toEqual([]);
     });

@@ -79,7 +79,10 @@ describe('configuration', () => {
     expect(problems({ file: written('{\n  "version": 1,\n  "http": {,}\n}') })).toEqual([
       ': expected JSON, which goes wrong at line 3, column 12',
     ]);
-    expect(problems({ file: written('') })).toEqual([': expected JSON, and the file ends too soon']);
+    expect(problems({ file: written('{"version":1,\n "a": tru }') })).toEqual([': expected JSON']);
+    for (const cut of ['', '{"version":', '{"version":1', '{"version":1,\n "a": "b\n']) {
+      expect(problems({ file: written(cut) }), cut).toEqual([': expected JSON, and the file ends too soon']);
+    }
     expect(problems({ file: written('[1]') })).toEqual([': expected a JSON object']);
     expect(problems({ file: join(folder, 'none.json') })[0]).toMatch(/^: cannot be read: ENOENT/);
     expect(problems({ file: written('\uFEFF{"version":1}') })).toEqual([]);

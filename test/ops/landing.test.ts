@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { landing, landingHeaders, preferredLanguage } from '../../src/ops/landing.ts';
 
 const page = (language: 'nl' | 'en', version = '1.0.0') =>
-  landing({ version, opsUrl: 'http://127.0.0.1:9090', language });
+  landing({ version, ops: { host: '127.0.0.1', port: 9090 }, language });
 
 describe('the landing page', () => {
   it('holds both languages, each marked, the preferred one first', () => {
@@ -23,6 +23,24 @@ describe('the landing page', () => {
   it('says where the API and the metrics are', () => {
     expect(page('nl')).toContain('href="/openapi.json"');
     expect(page('nl')).toContain('href="http://127.0.0.1:9090/metrics"');
+  });
+
+  it.each([
+    ['::1', 9090, 'http://[::1]:9090/metrics'],
+    ['metrics.local', 80, 'http://metrics.local/metrics'],
+  ])('links to the metrics on %s, port %i', (host, port, address) => {
+    expect(landing({ version: '1', ops: { host, port }, language: 'nl' })).toContain(`href="${address}"`);
+  });
+
+  it.each([
+    ['127.0.0.1', 0],
+    ['0.0.0.0', 9090],
+    ['::', 9090],
+    ['no host', 9090],
+  ])('links to no metrics on %s, port %i, which nobody can open', (host, port) => {
+    const html = landing({ version: '1', ops: { host, port }, language: 'nl' });
+    expect(html).toContain('/metrics, /readyz, ');
+    expect(html).not.toContain('http');
   });
 
   it('holds exactly the style that its policy allows, and no script, inline style or outside address', () => {

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import type { Finding } from '../../src/transfer/finding.ts';
+import { instancesPerTurn, problemsShownMax } from '../../src/transfer/limits.ts';
 import type { ReasonCode } from '../../src/transfer/reasons.ts';
+import { transferView } from '../../src/transfer/views.ts';
 import { generateStudy, type StudyOptions } from '../support/study/study.ts';
 import { manifestOf, noord, openWorld, transferLimits, uploadRecord, type World, zuid } from './world.ts';
 
@@ -35,6 +37,22 @@ describe('checking', () => {
     return found;
   };
 
+  /** Another content under the same UID. */
+  const copyOf = (finding: Finding, fill: number): Finding => ({
+    ...finding,
+    instance: { ...finding.instance, sha256: Buffer.alloc(32, fill) },
+  });
+  /** How many records of instances are read while `run` runs. */
+  const instancesRead = async (run: () => Promise<unknown>): Promise<number> => {
+    const get = vi.spyOn(world.state, 'get');
+    try {
+      await run();
+      return get.mock.calls.filter(([table]) => table.name === keys.instances.name).length;
+    } finally {
+      get.mockRestore();
+    }
+  };
+
   it('makes a transfer ready when every listed instance is there, and queues a delivery a mailbox', async () => {
     const found = await study(4);
     const { id } = await world.open({ to: ['noord.main', 'noord.mri'] });
@@ -53,10 +71,84 @@ describe('checking', () => {
     const { id } = await world.open();
     await world.transfers.seal(zuid, id, manifestOf(found));
     await world.arrive(id, found);
+    const commit = vi.spyOn(world.state, 'commit');
     const settled = await Promise.all(Array.from({ length: 5 }, () => world.checking.settle(id)));
+    expect(commit).toHaveBeenCalledTimes(1);
+    commit.mockRestore();
     expect(settled.filter((one) => one !== undefined)).toHaveLength(1);
     expect(await world.checking.settle(id)).toBeUndefined();
     expect([...world.state.list(keys.deliveriesOf, { prefix: [id] })]).toHaveLength(1);
+  });
+
+  it('looks at each instance once, however many uploads end at the same time', async () => {
+    const found = await study(10);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found.slice(1));
+    const read = await instancesRead(() =>
+      Promise.all(Array.from({ length: 100 }, () => world.checking.settle(id))),
+    );
+    expect(read).toBe(9);
+    await world.arrive(id, found.slice(0, 1));
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready' });
+  });
+
+  it('looks only at what came since, when uploads end one after the other', async () => {
+    const found = await study(20);
+    const { id } = await world.open();
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    const settled: unknown[] = [];
+    let read = 0;
+    for (const finding of found) {
+      await world.arrive(id, [finding]);
+      read += await instancesRead(async () => settled.push(await world.checking.settle(id)));
+    }
+    expect(read).toBe(20);
+    expect(settled.map((one) => one !== undefined)).toEqual([...Array<boolean>(19).fill(false), true]);
+  });
+
+  it('looks again at everything that came before the manifest was sealed', async () => {
+    const found = await study(3);
+    const { id } = await world.open();
+    await world.arrive(id, found);
+    expect(await world.checking.settle(id)).toBeUndefined();
+    await world.transfers.seal(zuid, id, manifestOf(found.slice(1)));
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['NOT_LISTED'] });
+  });
+
+  it('loses no decision that becomes possible while it looks, and tells one caller of it', async () => {
+    const large = await openWorld({ ...transferLimits, instancesMax: 10_000 });
+    try {
+      const finding = await one();
+      const many = Array.from({ length: 5 * instancesPerTurn }, (_, at) => ({
+        ...finding,
+        instance: { ...finding.instance, sopInstanceUid: `1.2.${at}` },
+      }));
+      const { id } = await large.open();
+      const upload = await large.arrive(id, many);
+      const follow = { walk: null, instances: many.length, state: 'done' } as const;
+      // It gives the event loop back five times; meanwhile something comes that stops the transfer.
+      const first = large.checking.settle(id);
+      await large.checking.record(id, upload, [flawed(finding, 'SYNTAX_LIES')], follow);
+      const settled = await Promise.all([first, large.checking.settle(id)]);
+      expect(settled.filter((found) => found !== undefined)).toMatchObject([
+        { state: 'held', reasons: ['SYNTAX_LIES'] },
+      ]);
+    } finally {
+      await large.close();
+    }
+  });
+
+  it('decides from what is found up to then, also what comes while it decides', async () => {
+    const [first, second] = await study(2);
+    if (first === undefined || second === undefined) throw new Error('no instances');
+    const { id } = await world.open();
+    const upload = await world.arrive(id, [flawed(first, 'SYNTAX_LIES')]);
+    const follow = { walk: null, instances: 2, state: 'done' } as const;
+    const late = world.checking.record(id, upload, [flawed(second, 'TRUNCATED')], follow);
+    const settled = await world.checking.settle(id);
+    await late;
+    expect(settled).toMatchObject({ state: 'held', reasons: ['SYNTAX_LIES', 'TRUNCATED'] });
   });
 
   it.each([0, 1, 2, 3])(
@@ -136,6 +228,58 @@ describe('checking', () => {
     await world.transfers.seal(zuid, id, [first, { ...second, ...change }]);
     await world.arrive(id, found);
     expect(await world.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['DIGEST_DIFFERS'] });
+  });
+
+  it('holds an acute one too when an instance is not the listed one, and nothing more is on its way', async () => {
+    const [first, second] = await study(2);
+    if (first === undefined || second === undefined) throw new Error('no instances');
+    const { id } = await world.open({ priority: 'acute' });
+    await world.transfers.seal(zuid, id, manifestOf([first, copyOf(second, 0x5a)]));
+    const late = await world.arrive(id, [], 'following');
+    await world.arrive(id, [first, second]);
+    // As many as are listed have come, but the right one may still come.
+    expect(await world.checking.settle(id)).toBeUndefined();
+    await world.checking.record(id, late, [], { walk: null, instances: 0, state: 'done' });
+    expect(await world.checking.settle(id)).toMatchObject({
+      state: 'held',
+      reasons: expect.arrayContaining(['DIGEST_DIFFERS']) as unknown,
+    });
+  });
+
+  it('is not completed by a copy that came twice, whichever of the copies it equals', async () => {
+    const [first, other] = await study(2);
+    if (first === undefined || other === undefined) throw new Error('no instances');
+    const second = copyOf(first, 0x5a);
+    const { id } = await world.open({ priority: 'acute' });
+    await world.transfers.seal(zuid, id, manifestOf([second, other]));
+    await world.arrive(id, [], 'following');
+    await world.arrive(id, [first, second, second]);
+    await world.arrive(id, [second, first]);
+    expect(world.transfer(id).instances).toBe(2);
+    expect(await world.checking.settle(id)).toBeUndefined();
+    await world.arrive(id, [other]);
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', instances: 3 });
+  });
+
+  it('names the first objects with a problem, without a look at the others', async () => {
+    const large = await openWorld({ ...transferLimits, instancesMax: 5_000 });
+    try {
+      const finding = await one();
+      const many = Array.from({ length: 200 }, (_, at) => {
+        const instance = { ...finding.instance, sopInstanceUid: `1.2.${at}` };
+        return at % 3 === 1 ? flawed({ ...finding, instance }, 'TRUNCATED') : { ...finding, instance };
+      });
+      const { id } = await large.open();
+      await large.arrive(id, many);
+      expect(await large.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['TRUNCATED'] });
+      const list = vi.spyOn(large.state, 'list');
+      const { problems } = transferView(large.state, large.transfer(id), 'sender');
+      expect(list.mock.calls.some(([table]) => table.name === keys.instances.name)).toBe(false);
+      const expected = Array.from({ length: problemsShownMax }, (_, at) => `1.2.${3 * at + 1}`);
+      expect(problems.map(({ sopInstanceUid }) => sopInstanceUid)).toEqual(expected);
+    } finally {
+      await large.close();
+    }
   });
 
   it('drops a duplicate that is equal', async () => {

@@ -1,15 +1,23 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHash } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
-import type { TransferRecord } from '../../src/state/records.ts';
+import type { Priority, TransferRecord } from '../../src/state/records.ts';
 import { Checking } from '../../src/transfer/checking.ts';
 import { Follower } from '../../src/transfer/follower.ts';
 import { transferView } from '../../src/transfer/views.ts';
+import { WorkerLost } from '../../src/work/errors.ts';
+import type { Inspection } from '../../src/work/jobs.ts';
 import { WorkPool } from '../../src/work/pool.ts';
+import { ct, part10 } from '../dicom/builder.ts';
 import { writePackage } from '../study/support.ts';
 import { generateStudy } from '../support/study/study.ts';
 import { manifestOf, openWorld, transferLimits, uploadRecord, type World, zuid } from './world.ts';
 
 const filetype = 'multipart/related; type="application/dicom"; boundary=B';
+const MIB = 1024 * 1024;
+/** No DICOM, but large enough to be read ahead. */
+const zeros = new Uint8Array(65 * MIB);
+const roomy = { ...transferLimits, instanceBytesMax: 1024 * MIB, transferBytesMax: 1024 * MIB };
 
 describe('the follower', () => {
   const pool = new WorkPool({ workers: 1 });
@@ -26,17 +34,22 @@ describe('the follower', () => {
     follower = open();
   });
   afterEach(async () => {
-    await follower.stop();
+    vi.restoreAllMocks();
+    await follower.stop(AbortSignal.timeout(10_000));
     await world.close();
   });
 
-  const open = (checking = world.checking): Follower => {
+  const checkingOf = (limits = transferLimits): Checking => {
+    const { state, keyRing } = world;
+    return new Checking({ state, keyRing, limits, onReady: () => undefined });
+  };
+  const open = (checking = world.checking, workers = pool): Follower => {
     const { state, storage, keyRing, log } = world;
     return new Follower({
       state,
       storage,
       keyRing,
-      pool,
+      pool: workers,
       log,
       checking,
       onSettled: (one) => settled.push(one),
@@ -64,12 +77,17 @@ describe('the follower', () => {
     });
     return {
       id: record.id,
-      publish: () =>
-        world.state.commit((tx) => tx.put(keys.uploads, record.id, { ...record, offset: bytes.byteLength })),
+      publish: (part = 1) => {
+        const published = { ...record, offset: Math.floor(bytes.byteLength * part) };
+        return world.state.commit((tx) => tx.put(keys.uploads, record.id, published));
+      },
     };
   };
-  const sealed = async (instances: ReturnType<typeof study>): Promise<string> => {
-    const { id } = await world.open();
+  const sealed = async (
+    instances: ReturnType<typeof study>,
+    priority: Priority = 'routine',
+  ): Promise<string> => {
+    const { id } = await world.open({ priority });
     const found = await Promise.all(instances.map(({ bytes }) => world.find(bytes)));
     await world.transfers.seal(zuid, id, manifestOf(found));
     return id;
@@ -86,7 +104,7 @@ describe('the follower', () => {
     for (let again = 0; again < 5; again++) follower.follow(one);
     await until(() => settled.length > 0);
     follower.follow(one);
-    await follower.stop();
+    await follower.stop(AbortSignal.timeout(10_000));
     expect(settled.map(({ state }) => state)).toEqual(['ready']);
     expect(world.transfer(id)).toMatchObject({ state: 'ready', instances: 5, reasons: [] });
   });
@@ -95,8 +113,7 @@ describe('the follower', () => {
     const instances = study(2);
     const id = await sealed(instances);
     const { id: one } = await upload(id, instances);
-    const { state, keyRing } = world;
-    const killed = new Checking({ state, keyRing, limits: transferLimits, onReady: () => undefined });
+    const killed = checkingOf();
     killed.settle = () => new Promise(() => undefined);
     open(killed).follow(one);
     await until(() => world.state.get(keys.follows, one)?.state === 'done');
@@ -117,7 +134,7 @@ describe('the follower', () => {
     await late.publish();
     follower.follow(late.id);
     await until(() => world.state.get(keys.follows, late.id)?.state === 'done');
-    await follower.stop();
+    await follower.stop(AbortSignal.timeout(10_000));
     expect(pool.metrics.done - done).toBeLessThanOrEqual(1);
     expect(world.transfer(id)).toMatchObject({ state: 'ready', instances: 2 });
   });
@@ -144,7 +161,7 @@ describe('the follower', () => {
     });
     follower.follow(record.id);
     await until(() => settled.length > 0);
-    expect(transferView(world.state, world.transfer(id))).toMatchObject({
+    expect(transferView(world.state, world.transfer(id), 'sender')).toMatchObject({
       state: 'held',
       problems: [
         {
@@ -156,21 +173,144 @@ describe('the follower', () => {
     });
   });
 
-  it('reads a large instance ahead of its end, and leaves no work behind when that is given up', async () => {
-    const large = new Uint8Array(70 * 1024 * 1024);
+  it('reads a large instance ahead of its end, and leaves no work behind when its transfer is decided', async () => {
     const [small] = study(1);
     if (small === undefined) throw new Error('no instance');
     const id = await sealed([small]);
-    const late = await upload(id, [{ bytes: large }], 0.1);
+    const late = await upload(id, [{ bytes: zeros }], 0.1);
     follower.follow(late.id);
     await until(() => pool.metrics.chains === 1);
     const whole = await upload(id, [small]);
     follower.follow(whole.id);
     await until(() => settled.length > 0);
-    await late.publish();
-    follower.follow(late.id);
-    await until(() => world.state.get(keys.follows, late.id)?.state === 'done');
     await until(() => pool.metrics.chains === 0);
+    await until(() => world.state.get(keys.follows, late.id)?.state === 'done');
     expect(world.transfer(id)).toMatchObject({ state: 'ready', instances: 1 });
   });
+
+  it('leaves no work behind of an upload that is gone', async () => {
+    const { id } = await world.open();
+    const gone = await upload(id, [{ bytes: zeros }], 0.1);
+    follower.follow(gone.id);
+    await until(() => pool.metrics.chains === 1);
+    await world.state.commit((tx) => tx.remove(keys.uploads, gone.id));
+    follower.follow(gone.id);
+    await until(() => pool.metrics.chains === 0);
+  });
+
+  it('uses what it read ahead for every large instance, also where one ends as the next begins', async () => {
+    const { id } = await world.open();
+    const three = await upload(id, [{ bytes: zeros }, { bytes: zeros }, { bytes: zeros }], 0.1);
+    const begun = vi.spyOn(pool, 'inspectChain');
+    const inspected = vi.spyOn(pool, 'inspect');
+    const large = open(checkingOf(roomy));
+    for (const [share, parts] of [
+      [0.1, 0],
+      [0.4, 1],
+      [0.8, 2],
+      [1, 3],
+    ] as const) {
+      await three.publish(share);
+      large.follow(three.id);
+      await until(() => world.transfer(id).instances === parts);
+      await until(() => pool.metrics.chains === (share < 1 ? 1 : 0));
+    }
+    await large.stop(AbortSignal.timeout(10_000));
+    expect(begun).toHaveBeenCalledTimes(3);
+    expect(inspected.mock.calls.flatMap(([jobs]) => jobs)).toEqual([]);
+  });
+
+  it('leaves a large instance until it is whole when its head is more than its worker can keep', async () => {
+    const { id } = await world.open();
+    const block = { tag: 0x00091010, vr: 'OB', value: zeros.subarray(0, 15 * MIB) };
+    const pixels = { tag: 0x7fe00010, vr: 'OW', value: zeros.subarray(0, 50 * MIB) };
+    const parts = [{ bytes: part10(ct([block, pixels]), 'explicit-le') }];
+    const workers = new WorkPool({ workers: 1 });
+    await workers.start();
+    const begun = vi.spyOn(workers, 'inspectChain');
+    const large = open(checkingOf(roomy), workers);
+    const uploads = [];
+    for (let number = 1; number <= 3; number++) {
+      const one = await upload(id, parts, 0.18);
+      uploads.push(one);
+      large.follow(one.id);
+      await until(() => {
+        const { running, queued } = workers.metrics;
+        return begun.mock.calls.length === number && running + queued === 0;
+      });
+    }
+    const third = uploads.at(-1);
+    if (third === undefined) throw new Error('no upload');
+    await until(() => workers.metrics.chains === 2);
+    for (const share of [0.2, 1]) {
+      await third.publish(share);
+      large.follow(third.id);
+    }
+    await until(() => world.transfer(id).instances === 1);
+    await large.stop(AbortSignal.timeout(10_000));
+    await workers.stop(AbortSignal.abort());
+    expect(begun).toHaveBeenCalledTimes(3);
+    expect(world.state.get(keys.instances, [id, 0])).toMatchObject({ verdict: 'accepted', reasons: [] });
+    expect(world.lines.filter(({ event }) => event === 'follower.failed')).toEqual([]);
+  });
+
+  it.each<[string, Priority, (inspection: Inspection) => Inspection]>([
+    [
+      'whose inspection fails',
+      'routine',
+      (inspection) => ({
+        ...inspection,
+        error: {
+          code: 'INSPECTION_FAILED',
+          tag: '',
+          offset: 0,
+          reason: 'the inspection failed (RangeError)',
+        },
+      }),
+    ],
+    [
+      'that takes its worker with it',
+      'acute',
+      () => {
+        throw new WorkerLost();
+      },
+    ],
+  ])(
+    'holds for the operator an instance %s time and again (%s), and finds the others',
+    async (_, priority, fail) => {
+      const instances = study(5);
+      const id = await sealed(instances, priority);
+      const [, , odd] = instances;
+      const digest = createHash('sha256')
+        .update(odd?.bytes ?? '')
+        .digest();
+      const inspect = pool.inspect.bind(pool);
+      vi.spyOn(pool, 'inspect').mockImplementation(async (jobs) => {
+        const found = await inspect(jobs);
+        return found.map((one) => (digest.equals(one.sha256) ? fail(one) : one));
+      });
+      const one = await upload(id, instances);
+      const failures = () => world.lines.filter(({ event }) => event === 'follower.failed').length;
+      for (let failed = 1; failed <= 5; failed++) {
+        follower.follow(one.id);
+        await until(() => failures() === failed);
+      }
+      expect(world.transfer(id)).toMatchObject({ state: 'receiving', instances: 0 });
+      follower.follow(one.id);
+      await until(() => settled.length > 0);
+      expect(failures()).toBe(5);
+      expect(world.lines.filter(({ event }) => event === 'follower.instance-held')).toHaveLength(1);
+      expect(world.transfer(id)).toMatchObject({ state: 'held', reasons: ['INSPECTION_FAILED'] });
+      const verdicts = [...world.state.list(keys.instances, { prefix: [id] })].map(
+        ({ value }) => value.verdict,
+      );
+      expect(verdicts).toEqual(['accepted', 'accepted', 'held', 'accepted', 'accepted']);
+      expect(transferView(world.state, world.transfer(id), 'sender').problems).toMatchObject([
+        {
+          reasons: ['INSPECTION_FAILED'],
+          detail: expect.stringMatching(/the inspection failed \((RangeError|WorkerLost)\)/),
+        },
+      ]);
+    },
+  );
 });

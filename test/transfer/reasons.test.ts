@@ -16,9 +16,9 @@ describe('reasons', () => {
     expect(code).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
   });
 
-  it('stop an acute transfer only for the two that could harm another patient, or when rejected', () => {
+  it('stop an acute transfer only for what could harm another patient, or when rejected', () => {
     const stops = codes.filter((code) => effectOf(code, 'acute') === 'hold');
-    expect(stops.toSorted()).toEqual(['BSN_CONFLICT', 'PATIENT_MIXED']);
+    expect(stops.toSorted()).toEqual(['BSN_CONFLICT', 'INSPECTION_FAILED', 'PATIENT_MIXED']);
   });
 
   it.each(priorities)('let no rejected object go, not even of a %s transfer', (priority) => {

@@ -103,7 +103,8 @@ describe.each(kinds)('a disk that fills up (%s)', (kind) => {
     const full = uploads.append(big.id, alice, 0, FakeBody.of(bytes, 256 * 1024));
     await expect(full).rejects.toBeInstanceOf(StorageFull);
     const { offset } = uploads.head(big.id, alice);
-    expect(offset).toBeGreaterThan(3 * MiB);
+    // Not just below 4: a tmpfs counts its pages per processor, and is full a little early.
+    expect(offset).toBeGreaterThan(2 * MiB);
     expect(offset).toBeLessThan(4 * MiB);
     expect((await engine.bytes(big.id)).equals(bytes.subarray(0, offset))).toBe(true);
 

@@ -1,10 +1,12 @@
-import { truncate, writeFile } from 'node:fs/promises';
+import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { FileRange } from '../../src/storage/storage.ts';
 import { WorkerLost, WorkFailed, WorkQueueFull, WorkStopped } from '../../src/work/errors.ts';
+import { HEADS_TOO_LARGE } from '../../src/work/jobs.ts';
 import { chainsMax } from '../../src/work/limits.ts';
 import { WorkPool } from '../../src/work/pool.ts';
+import { ct, part10 } from '../dicom/builder.ts';
 import { mortalWorker, poolOf, temporaryFolder } from './support.ts';
 
 const folder = await temporaryFolder();
@@ -152,6 +154,39 @@ describe('a pool with too much to do', () => {
     await pool.inspect([small]);
     expect(ended).toBe(false);
     await long;
+  });
+});
+
+describe('the heads that chains keep', async () => {
+  const head = part10(ct([{ tag: 0x00091010, vr: 'OB', value: Buffer.alloc(15 * MIB) }]), 'explicit-le');
+  const range = await zeros('head.dcm', 70 * MIB);
+  const file = await open(range.path, 'r+');
+  await file.write(head);
+  await file.close();
+  const most = { ...range, bytes: 12 * MIB };
+
+  it('are no more than a thread may hold: the chain that is one too many is refused', async () => {
+    const pool = await poolOf({ workers: 1 });
+    const chains = Array.from({ length: 3 }, () => pool.inspectChain(range.bytes));
+    const fed = await Promise.allSettled(chains.map((chain) => chain.feed([most])));
+    expect(fed.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(fed[2]).toMatchObject({
+      reason: { code: 'SLUIS_WORK_FAILED', facts: { cause: HEADS_TOO_LARGE } },
+    });
+    expect(pool.metrics.chains).toBe(2);
+
+    // Large heads of whole instances need no such room, and nor do chains that have read theirs.
+    const [whole] = await pool.inspect([{ ranges: [range] }]);
+    expect(whole?.scan?.sopInstanceUid).toBe('1.2.3.4');
+    const read = pool.inspectChain(range.bytes);
+    await read.feed([{ ...range, bytes: 16 * MIB }]);
+
+    // Room comes back with a head that is read, and with a chain that is dropped.
+    await chains[0]?.feed([{ ...range, start: most.bytes, bytes: 4 * MIB }]);
+    const next = pool.inspectChain(range.bytes);
+    await next.feed([most]);
+    next.drop();
+    await pool.inspectChain(range.bytes).feed([most]);
   });
 });
 

@@ -45,18 +45,26 @@ export function readStowAnswer(body: string): StowAnswer {
   return { held, refused };
 }
 
-/** SOP Instance UIDs (0008,0018) in a QIDO-RS answer. */
-export function readQidoAnswer(body: string): Set<string> {
-  return new Set(datasets(parse(body)).flatMap((dataset) => firstValue(dataset, '00080018') ?? []));
+/** SOP Instance UIDs (0008,0018) in a QIDO-RS answer; undefined for what is none: it says nothing. */
+export function readQidoAnswer(body: string): Set<string> | undefined {
+  const answer = parse(body);
+  return isDataset(answer)
+    ? new Set(datasets(answer).flatMap((dataset) => firstValue(dataset, '00080018') ?? []))
+    : undefined;
 }
 
 /**
  * Failure reasons after which the instance is not refused for good (PS3.18 table I.2-2, PS3.4 table B.2-1):
- * out of resources; processing failure; a duplicate, which may be the one we sent before a cut; none given.
+ * out of resources; processing failure; none given.
  */
 export function mayPass(failureReason: string): boolean {
   const code = codeOf(failureReason);
-  return isOutOfResources(failureReason) || code === 0x0110 || code === 0x0111 || Number.isNaN(code);
+  return isOutOfResources(failureReason) || code === 0x0110 || Number.isNaN(code);
+}
+
+/** The receiver holds something under this UID already. */
+export function isDuplicate(failureReason: string): boolean {
+  return codeOf(failureReason) === 0x0111;
 }
 
 /** A full receiver says nothing of the instance: it may be asked for as long as it takes. */

@@ -5,7 +5,7 @@ import { Pool } from 'undici';
 import type { Receiving } from '../../state/records.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { composeInstance, readSegments } from '../../study/composing.ts';
-import { ReceiverUnclear } from '../errors.ts';
+import { ReceiverUnclear, ReceiverUnreachable } from '../errors.ts';
 import { answerBytesMax } from '../limits.ts';
 import type { TaggedInstance } from '../tagging.ts';
 import { readQidoAnswer, readStowAnswer, type StowAnswer } from './stow-answer.ts';
@@ -47,7 +47,6 @@ export class StowReceiver {
       connections: settings.connections,
       pipelining: 1,
       connect: { timeout: settings.connectMs },
-      bodyTimeout: settings.answerMs,
     });
     this.#root = url.pathname.replace(/\/+$/, '');
     this.#tokenFile = receiving.tokenFile;
@@ -57,7 +56,8 @@ export class StowReceiver {
 
   /**
    * Sends instances of any studies in one request and reads which of them the receiver says it holds.
-   * Rejects when there was no whole answer: then nothing is known of any of them.
+   * Rejects when there was no whole answer: then nothing is known of any of them; but after
+   * ReceiverUnreachable none of them went out.
    */
   async send(batch: readonly TaggedInstance[], signal: AbortSignal): Promise<StowOutcome> {
     const boundary = `sluis-${randomBytes(16).toString('hex')}`;
@@ -70,7 +70,8 @@ export class StowReceiver {
       tail.byteLength,
     );
     const { idleWriteMs, answerMs, answerMsPer10MiB } = this.#settings;
-    const watch = new RequestWatch(signal, idleWriteMs);
+    const watch = new RequestWatch(signal);
+    watch.limit(idleWriteMs, 'the receiver took nothing');
     try {
       const response = await this.#pool.request({
         method: 'POST',
@@ -89,10 +90,12 @@ export class StowReceiver {
       });
       const retryAfter = Number(response.headers['retry-after']);
       return {
-        ...readStowAnswer(await readText(response.body)),
+        ...readStowAnswer(await this.#read(response.body, watch)),
         status: response.statusCode,
         retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
       };
+    } catch (thrown) {
+      throw watch.hasBegun ? thrown : connectionError(thrown, unreachableBeforeBody);
     } finally {
       watch.end();
     }
@@ -101,33 +104,49 @@ export class StowReceiver {
   /**
    * Asks by QIDO-RS (PS3.18 section 10.6) whether the receiver holds an instance. False also when it
    * has no QIDO service: then sending again is all that is left, and a SOP Instance UID is idempotent.
-   * Rejects when it can't be asked now.
+   * Rejects when it can't be asked now, or answers in no way that says it.
    */
   async holds({ instance }: TaggedInstance, signal: AbortSignal): Promise<boolean> {
     const { scan, sopInstanceUid } = instance;
     const { studyInstanceUid: study = '', seriesInstanceUid: series = '' } = scan ?? {};
     // An instance may come without them; then all there is to ask for is itself.
     const within = study === '' || series === '' ? '' : `/studies/${study}/series/${series}`;
-    const response = await this.#pool.request({
-      method: 'GET',
-      path: `${this.#root}${within}/instances`,
-      query: { SOPInstanceUID: sopInstanceUid },
-      headers: { ...this.#authorization(), accept: 'application/dicom+json' },
-      headersTimeout: this.#settings.answerMs,
-      signal,
-    });
-    const text = await readText(response.body);
-    if ([204, 404, 405, 501].includes(response.statusCode)) {
-      return false;
+    const watch = new RequestWatch(signal);
+    try {
+      const { statusCode, body } = await this.#pool.request({
+        method: 'GET',
+        path: `${this.#root}${within}/instances`,
+        query: { SOPInstanceUID: sopInstanceUid },
+        headers: { ...this.#authorization(), accept: 'application/dicom+json' },
+        headersTimeout: this.#settings.answerMs,
+        signal: watch.signal,
+      });
+      const text = await this.#read(body, watch);
+      if ([204, 404, 405, 501].includes(statusCode)) {
+        return false;
+      }
+      const found = statusCode === 200 ? readQidoAnswer(text) : undefined;
+      if (found === undefined) {
+        const how = statusCode === 200 ? 'in no way that can be read' : String(statusCode);
+        throw new ReceiverUnclear(`asked for an instance, the receiver answered ${how}`);
+      }
+      return found.has(sopInstanceUid);
+    } catch (thrown) {
+      throw connectionError(thrown, unreachableCodes);
+    } finally {
+      watch.end();
     }
-    if (response.statusCode !== 200) {
-      throw new ReceiverUnclear(`asked for an instance, the receiver answered ${response.statusCode}`);
-    }
-    return readQidoAnswer(text).has(sopInstanceUid);
   }
 
   async close(): Promise<void> {
     await this.#pool.destroy();
+  }
+
+  /** All of an answer, whose head came in time: who gives a byte now and then is not waited for any longer. */
+  async #read(body: AsyncIterable<Uint8Array>, watch: RequestWatch): Promise<string> {
+    watch.sent();
+    watch.limit(this.#settings.answerMs, 'the receiver did not end its answer');
+    return readText(body);
   }
 
   async *#body(
@@ -136,6 +155,7 @@ export class StowReceiver {
     tail: Buffer,
     watch: RequestWatch,
   ): AsyncGenerator<Uint8Array> {
+    watch.begin();
     for (const [at, { instance, edits, bytes }] of batch.entries()) {
       yield heads[at] ?? Buffer.alloc(0);
       const segments = composeInstance(instance.extents, instance.bytes, edits);
@@ -157,19 +177,38 @@ export class StowReceiver {
   }
 }
 
-/** Aborts a request when its lane stops, or when its receiver takes nothing of the body for too long. */
+/** Codes of a connection that does not come about. */
+const unreachableCodes: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+/** The same while nothing of a body was asked for: later a reset says that the line, or an object, is bad. */
+const unreachableBeforeBody: ReadonlySet<unknown> = new Set([...unreachableCodes, 'ECONNRESET']);
+
+/** ReceiverUnreachable for these codes; else the error as it is. */
+function connectionError(thrown: unknown, codes: ReadonlySet<unknown>): unknown {
+  const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return codes.has(code) ? new ReceiverUnreachable(String(code), thrown) : thrown;
+}
+
+/** Aborts a request when its lane stops, or when its receiver takes or answers nothing for too long. */
 class RequestWatch {
   readonly #controller = new AbortController();
   readonly #lane: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
   readonly #stop = (): void => this.#controller.abort(this.#lane.reason);
+  #timer: NodeJS.Timeout | undefined;
+  #hasBegun = false;
   #sent = false;
 
-  constructor(lane: AbortSignal, idleMs: number) {
+  constructor(lane: AbortSignal) {
     this.#lane = lane;
-    this.#timer = setTimeout(() => {
-      this.#controller.abort(new ReceiverUnclear(`the receiver took nothing for ${idleMs / 1000} s`));
-    }, idleMs);
     // Not AbortSignal.any: the lane's signal lives long, and would keep something of every request.
     lane.addEventListener('abort', this.#stop, { once: true });
     if (lane.aborted) {
@@ -181,21 +220,42 @@ class RequestWatch {
     return this.#controller.signal;
   }
 
+  /** Whether anything of the body was asked for: before that nothing goes out. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** From now on no longer than this; for the body, than this after each chunk. */
+  limit(ms: number, what: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new ReceiverUnclear(`${what} within ${ms / 1000} s`)),
+      ms,
+    );
+  }
+
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
   progress(): void {
-    // To refresh a timer that was cleared would start it again.
+    // To refresh a timer that was cleared would start it again, and the answer's limit is not the body's.
     if (!this.#sent) {
-      this.#timer.refresh();
+      this.#timer?.refresh();
     }
   }
 
-  /** The whole body is out: now the answer's own limit counts. */
+  /** The whole body is out, or is no longer wanted: now the answer's own limits count. */
   sent(): void {
-    this.#sent = true;
-    clearTimeout(this.#timer);
+    if (!this.#sent) {
+      this.#sent = true;
+      clearTimeout(this.#timer);
+    }
   }
 
   end(): void {
-    this.sent();
+    this.#sent = true;
+    clearTimeout(this.#timer);
     this.#lane.removeEventListener('abort', this.#stop);
   }
 }

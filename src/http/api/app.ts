@@ -11,6 +11,13 @@ import { RequestInvalid } from './errors.ts';
 import { parseJson } from './json.ts';
 import { jsonValuesMax, pathNameCharactersMax } from './limits.ts';
 
+/** A header of a request, for /openapi.json. */
+export interface HeaderParameter {
+  readonly name: string;
+  readonly required: boolean;
+  readonly description: string;
+}
+
 /** One route of the JSON API: what it takes, what it answers, and the words for /openapi.json. */
 export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodType = z.ZodType> {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -18,6 +25,8 @@ export interface Route<Query extends z.ZodType = z.ZodType, Body extends z.ZodTy
   readonly path: string;
   readonly summary: string;
   readonly status: number;
+  /** Headers that it reads beside those of every request. */
+  readonly headers?: readonly HeaderParameter[];
   readonly query?: Query;
   readonly body?: Body;
   /** What JSON.parse may make of the body: members, elements, objects and arrays together. */

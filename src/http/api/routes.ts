@@ -1,14 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Forbidden } from '../../access/errors.ts';
+import type { Principal } from '../../access/principal.ts';
 import type { AddressBook } from '../../addressbook/address-book.ts';
 import type { Bell } from '../../delivery/bell.ts';
 import type { Deliveries } from '../../delivery/deliveries.ts';
 import type { Offers } from '../../delivery/offers.ts';
 import { keys } from '../../state/keys.ts';
-import type { DeliveryRecord } from '../../state/records.ts';
+import type { DeliveryRecord, TransferRecord } from '../../state/records.ts';
 import type { State } from '../../state/state.ts';
 import type { Transfers } from '../../transfer/transfers.ts';
-import { transferSummary, transferView } from '../../transfer/views.ts';
+import { transferSummary, transferView, type Viewer } from '../../transfer/views.ts';
 import { type Route, route, WithStatus } from './app.ts';
 import { RequestInvalid } from './errors.ts';
 import { instancesPerTurn, jsonValuesMax, jsonValuesPerInstance, preparingSecondsMax } from './limits.ts';
@@ -36,7 +37,7 @@ interface RouteParts {
   readonly offers: Offers;
   readonly bell: Bell;
   readonly limits: ApiLimits;
-  /** A manifest was sealed: perhaps its transfer is complete now. */
+  /** A manifest was sealed just now: perhaps its transfer is complete now. */
   readonly onSealed: (transfer: string) => void;
 }
 
@@ -45,7 +46,12 @@ export function apiRoutes(parts: RouteParts): Route[] {
   return [...transferRoutes(parts), ...mailboxRoutes(parts), ...deliveryRoutes(parts)];
 }
 
-function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Route[] {
+function transferRoutes({ state, addressBook, transfers, limits, onSealed }: RouteParts): Route[] {
+  /** For who only receives a transfer; its sender sees all of it. */
+  const viewerOf = ({ organization }: Principal, transfer: TransferRecord): Viewer =>
+    transfer.organization === organization
+      ? 'sender'
+      : (mailbox) => addressBook.mailbox(mailbox).organization === organization;
   return [
     route({
       method: 'POST',
@@ -53,6 +59,13 @@ function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Rou
       summary:
         'Opens a transfer; with an Idempotency-Key the same request again answers 200 with the one it made',
       status: 201,
+      headers: [
+        {
+          name: 'Idempotency-Key',
+          required: false,
+          description: '1 to 255 characters; the same request again answers 200 with the transfer it made',
+        },
+      ],
       body: newTransfer(limits),
       async handle({ principal, body, header }) {
         const key = header('idempotency-key');
@@ -68,7 +81,7 @@ function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Rou
           patient: body.patient ?? null,
         };
         const { transfer, created } = await transfers.create(principal, request, key);
-        return new WithStatus(created ? 201 : 200, transferView(state, transfer));
+        return new WithStatus(created ? 201 : 200, transferView(state, transfer, 'sender'));
       },
     }),
     route({
@@ -78,17 +91,22 @@ function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Rou
       status: 200,
       query: transferQuery,
       handle({ principal, query }) {
-        const found = transfers.list(principal, query);
-        const next = found.length === query.limit ? (found.at(-1)?.id ?? null) : null;
-        return { items: found.map((transfer) => transferSummary(state, transfer)), next };
+        const { found, next } = transfers.list(principal, query);
+        const items = found.map((transfer) =>
+          transferSummary(state, transfer, viewerOf(principal, transfer)),
+        );
+        return { items, next };
       },
     }),
     route({
       method: 'GET',
       path: '/v1/transfers/:id',
-      summary: 'One transfer with its uploads and deliveries',
+      summary: 'One transfer with its uploads and deliveries; its receivers see their own deliveries only',
       status: 200,
-      handle: ({ principal, param }) => transferView(state, transfers.get(principal, param('id'))),
+      handle({ principal, param }) {
+        const transfer = transfers.get(principal, param('id'));
+        return transferView(state, transfer, viewerOf(principal, transfer));
+      },
     }),
     route({
       method: 'PUT',
@@ -103,9 +121,11 @@ function transferRoutes({ state, transfers, limits, onSealed }: RouteParts): Rou
           bytes,
           sha256: Buffer.from(sha256, 'hex'),
         }));
-        const transfer = await transfers.seal(principal, param('id'), instances);
-        onSealed(transfer.id);
-        return transferView(state, transfer);
+        const { transfer, sealed } = await transfers.seal(principal, param('id'), instances);
+        if (sealed) {
+          onSealed(transfer.id);
+        }
+        return transferView(state, transfer, 'sender');
       },
     }),
   ];
@@ -135,7 +155,8 @@ function mailboxRoutes({ state, addressBook, offers, bell }: RouteParts): Route[
         const look = (): DeliveryRecord[] => offers.inbox(mailbox.id, query.cursor, query.limit);
         let found = look();
         // Who asks right after a sender was told "ready" gets it, not an empty list.
-        const seconds = Math.max(query.wait, offers.isPreparing(mailbox.id) ? preparingSecondsMax : 0);
+        const preparing = query.cursor === undefined && offers.isPreparing(mailbox.id);
+        const seconds = Math.max(query.wait, preparing ? preparingSecondsMax : 0);
         if (found.length === 0 && seconds > 0) {
           await bell.wait(mailbox.id, seconds * 1000, signal);
           found = look();

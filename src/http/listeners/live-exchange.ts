@@ -3,7 +3,6 @@ import type { SluisError } from '../../ops/error.ts';
 import { IncomingBody } from '../body.ts';
 import type { Answer, Exchange, RequestHeaders, StreamHead } from '../exchange.ts';
 import type { HeadGuard } from '../guard.ts';
-import { answerLimits } from '../limits.ts';
 import { httpCounts } from '../metrics.ts';
 import type { SlabPool } from '../slabs.ts';
 import type { LiveExchanges } from './live.ts';
@@ -76,7 +75,7 @@ export abstract class LiveExchange implements Exchange {
   sweep(now: number): void {
     if (this.#over) return;
     this.body.sweep(now);
-    if (this.waiting && now - this.waiting.since > answerLimits.idleMs) {
+    if (this.waiting && now - this.waiting.since > this.#live.answerIdleMs) {
       httpCounts.idleCuts += 1;
       this.cut();
     }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../ops/log.ts';
 import type { Handler, ListenOptions } from '../exchange.ts';
-import { listenerLimits } from '../limits.ts';
+import { answerLimits, listenerLimits } from '../limits.ts';
 import { httpCounts } from '../metrics.ts';
 import { problem } from '../problem.ts';
 import { serve } from '../serve.ts';
@@ -12,12 +12,15 @@ export interface ListenerOptions extends ListenOptions {
   readonly log: Log;
   /** Where bodies wait. */
   readonly slabs: SlabPool;
+  /** As in answerLimits, which says how long when this does not. */
+  readonly answerIdleMs?: number;
 }
 
 /** The exchanges of one listener that are not over yet, and what happens to all of them alike. */
 export class LiveExchanges {
   /** True while the listener stops: answers then close their connections. */
   stopping = false;
+  readonly answerIdleMs: number;
   readonly #handler: Handler;
   readonly #log: Log;
   readonly #live = new Set<LiveExchange>();
@@ -25,9 +28,10 @@ export class LiveExchanges {
   readonly #sweep: NodeJS.Timeout;
   #empty: (() => void) | undefined;
 
-  constructor(handler: Handler, log: Log) {
+  constructor({ handler, log, answerIdleMs = answerLimits.idleMs }: ListenerOptions) {
     this.#handler = handler;
     this.#log = log;
+    this.answerIdleMs = answerIdleMs;
     this.#sweep = setInterval(() => {
       const now = performance.now();
       for (const exchange of this.#live) exchange.sweep(now);

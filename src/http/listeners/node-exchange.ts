@@ -4,7 +4,7 @@ import { PeerGone } from '../errors.ts';
 import { exactly } from '../exact-source.ts';
 import type { Answer, StreamHead } from '../exchange.ts';
 import { HeadGuard } from '../guard.ts';
-import { listenerLimits } from '../limits.ts';
+import { answerLimits, listenerLimits } from '../limits.ts';
 import type { SlabPool } from '../slabs.ts';
 import type { LiveExchanges } from './live.ts';
 import { LiveExchange, type ParsedHead } from './live-exchange.ts';
@@ -34,11 +34,11 @@ export class NodeExchange extends LiveExchange {
     this.begin();
     if (this.over) return;
     const bare = headOnly(this.method, answer.status);
-    const body = answer.body ?? '';
-    const early = this.early;
-    this.#writeHead(answer, bare && answer.body === undefined ? undefined : Buffer.byteLength(body));
-    if (early) this.#answerEarly(bare ? '' : body);
-    else this.#response.end(bare ? '' : body);
+    const { body = '' } = answer;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.#writeHead(answer, bare && answer.body === undefined ? undefined : bytes.length);
+    // Only a peer that goes away can end this early, and then there is nobody to tell.
+    this.#send(bare ? bytes.subarray(0, 0) : bytes).catch(() => this.cut());
     if (!this.body.whole) this.body.vanish();
   }
 
@@ -54,8 +54,7 @@ export class NodeExchange extends LiveExchange {
       for await (const chunk of head.bytes === undefined ? source : exactly(source, head.bytes)) {
         if (this.over) throw new PeerGone(this.bytesTaken);
         if (!this.#response.headersSent) this.#writeHead(head, head.bytes);
-        if (chunk.length > 0) await this.#taken((taken) => void this.#response.write(chunk, taken));
-        this.bytesTaken += chunk.length;
+        await this.#write(chunk);
       }
       if (this.over) throw new PeerGone(this.bytesTaken);
       if (!this.#response.headersSent) this.#writeHead(head, head.bytes);
@@ -65,6 +64,12 @@ export class NodeExchange extends LiveExchange {
       throw thrown;
     }
     if (!this.body.whole) this.body.vanish();
+  }
+
+  override sweep(now: number): void {
+    // While an earlier request on its connection is being answered, its reader cannot take of this answer.
+    if (this.waiting && this.#response.socket === null) this.waiting.since = now;
+    super.sweep(now);
   }
 
   protected pause(): void {
@@ -79,25 +84,36 @@ export class NodeExchange extends LiveExchange {
     this.#request.socket.destroy();
   }
 
-  /** Node would close with the answer's end, so the end waits until the peer had time to find the answer. */
-  #answerEarly(body: string | Uint8Array): void {
+  async #send(body: Uint8Array): Promise<void> {
     const response = this.#response;
-    const linger = () => {
-      if (this.over) return;
-      this.answerOut();
-      this.pause();
-      const end = setTimeout(() => response.end(), listenerLimits.lingerMs).unref();
-      response.on('close', () => clearTimeout(end));
-    };
-    if (body.length === 0) {
-      response.flushHeaders();
-      linger();
+    if (this.early) {
+      if (body.length === 0) response.flushHeaders();
+      await this.#write(body);
+      this.#linger();
+    } else if (body.length <= answerLimits.bytesAtOnce) {
+      await this.#taken((taken) => void response.end(body, taken));
     } else {
-      response.write(body, (error) => {
-        // A failed write is followed by 'close'.
-        if (!error) linger();
-      });
+      await this.#write(body);
+      await this.#taken((taken) => void response.end(taken));
     }
+  }
+
+  /** In pieces: a reader who takes one now and then is seen to move. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += answerLimits.pieceBytes) {
+      const piece = bytes.subarray(at, at + answerLimits.pieceBytes);
+      await this.#taken((taken) => void this.#response.write(piece, taken));
+      this.bytesTaken += piece.length;
+    }
+  }
+
+  /** Node would close with the answer's end, so the end waits until the peer had time to find the answer. */
+  #linger(): void {
+    if (this.over) return;
+    this.answerOut();
+    this.pause();
+    const end = setTimeout(() => this.#response.end(), listenerLimits.lingerMs).unref();
+    this.#response.on('close', () => clearTimeout(end));
   }
 
   #writeHead(head: StreamHead, bytes: number | undefined): void {
@@ -133,7 +149,7 @@ export class NodeExchange extends LiveExchange {
 function parsed(request: IncomingMessage): ParsedHead {
   const target = request.url ?? '';
   const mark = target.indexOf('?');
-  const guard = new HeadGuard();
+  const guard = new HeadGuard({ chunkedBodies: true });
   const raw = request.rawHeaders;
   for (let at = 0; at + 1 < raw.length; at += 2) guard.add(raw[at] ?? '', utf8(raw[at + 1] ?? ''));
   return {

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ListenFailed } from '../errors.ts';
 import type { Listener } from '../exchange.ts';
@@ -7,14 +7,11 @@ import { type ListenerOptions, LiveExchanges } from './live.ts';
 import { NodeExchange } from './node-exchange.ts';
 
 /** Listens with node:http. Rejects `ListenFailed`. */
-export async function listenNodeHttp({
-  host,
-  port,
-  handler,
-  log,
-  slabs,
-}: ListenerOptions): Promise<Listener> {
-  const live = new LiveExchanges(handler, log);
+export async function listenNodeHttp(options: ListenerOptions): Promise<Listener> {
+  const { host, port, slabs } = options;
+  const live = new LiveExchanges(options);
+  const begin = (request: IncomingMessage, response: ServerResponse) =>
+    live.begin(new NodeExchange(request, response, live, slabs));
   const server = createServer(
     {
       maxHeaderSize: headLimits.bytes,
@@ -24,8 +21,10 @@ export async function listenNodeHttp({
       keepAliveTimeout: listenerLimits.keepAliveTimeoutMs,
       connectionsCheckingInterval: listenerLimits.headersCheckMs,
     },
-    (request, response) => live.begin(new NodeExchange(request, response, live, slabs)),
+    begin,
   );
+  // Else node answers 417 in words of its own; the guard has ours.
+  server.on('checkExpectation', begin);
   // One more than the guard lets pass: node drops the rest silently.
   server.maxHeadersCount = headLimits.headers + 1;
   try {

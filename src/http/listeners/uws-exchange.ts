@@ -202,7 +202,8 @@ export class UwsExchange extends LiveExchange {
 
 /** Copies all that is asked of them: `request` is valid only while the route handler runs. */
 function parsed(response: UwsResponse, request: UwsRequest): ParsedHead {
-  const guard = new HeadGuard();
+  // uWS takes what stands behind a chunk's size for the chunk itself, and does not look for its end.
+  const guard = new HeadGuard({ chunkedBodies: false });
   request.forEach((name, value) => {
     guard.add(name, value);
   });

@@ -5,11 +5,9 @@ import type { Uws, UwsListenSocket } from './uws-binary.ts';
 import { UwsExchange } from './uws-exchange.ts';
 
 /** Listens with uWebSockets.js. Rejects `ListenFailed`. */
-export async function listenUws(
-  uws: Uws,
-  { host, port, handler, log, slabs }: ListenerOptions,
-): Promise<Listener> {
-  const live = new LiveExchanges(handler, log);
+export async function listenUws(uws: Uws, options: ListenerOptions): Promise<Listener> {
+  const { host, port, slabs } = options;
+  const live = new LiveExchanges(options);
   const app = uws.App().any('/*', (response, request) => {
     live.begin(new UwsExchange(response, request, live, slabs));
   });

@@ -41,7 +41,7 @@ export async function openApiWorld(): Promise<ApiWorld> {
     tokens,
     sealed,
     async close() {
-      await offers.stop();
+      await offers.stop(AbortSignal.timeout(2000));
       await pool.stop(AbortSignal.timeout(2000));
       await world.close();
     },

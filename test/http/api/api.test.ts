@@ -302,6 +302,39 @@ describe('the JSON API', () => {
     expect((await ask('GET', inbox, { by: 'noord' })).json.items).toEqual([]);
   });
 
+  it('shows a receiver its own part of a transfer, and the sender all of it', async () => {
+    await world.mailbox('west.main', { by: 'pull' });
+    const to = ['west.main', 'noord.main', 'noord.mri'];
+    const { transfer } = await queueStudy(world, { to, instances: 1 });
+    const mailboxesOf = (json: unknown) => (json as { deliveries: { mailbox: string }[] }).deliveries;
+    for (const [by, own, uploads] of [
+      ['zuid', to, 1],
+      ['noord', ['noord.main', 'noord.mri'], 0],
+    ] as const) {
+      const { json } = await ask('GET', `/v1/transfers/${transfer}`, { by });
+      expect(json).toMatchObject({ id: transfer, from: 'zuid.main', to: own });
+      expect(json.uploads).toHaveLength(uploads);
+      const { items } = (await ask('GET', '/v1/transfers', { by })).json as { items: { id: string }[] };
+      const listed = items.find(({ id }) => id === transfer);
+      expect(listed).toMatchObject({ to: own });
+      for (const shown of [json, listed]) {
+        expect(
+          mailboxesOf(shown)
+            .map(({ mailbox }) => mailbox)
+            .toSorted(),
+        ).toEqual([...own].toSorted());
+      }
+    }
+  });
+
+  it('tells of a sealed manifest once, however often it is sent', async () => {
+    const id = await create();
+    for (let sent = 0; sent < 3; sent++) {
+      expect((await ask('PUT', `/v1/transfers/${id}/manifest`, { body: manifest })).status).toBe(200);
+    }
+    expect(world.sealed.filter((one) => one === id)).toHaveLength(1);
+  });
+
   it('409 for a delivery that is not offered yet', async () => {
     const study = await queueStudy(world, { to: ['noord.mri'], instances: 1 });
     const { id } = deliveryOf(world, study.transfer);

@@ -59,10 +59,11 @@ export async function killRound(seed: number, round: number): Promise<RoundResul
 }
 
 function mailboxes(pacs: MoodyPacs) {
+  const dialect = 'nl-2010' as const;
   return [
-    { id: sender, receiving: { by: 'pull' as const } },
-    { id: pulled, receiving: { by: 'pull' as const } },
-    { id: pushed, receiving: { by: 'stow' as const, url: pacs.pacs.url } },
+    { id: sender, receiving: { by: 'pull' as const }, dialect },
+    { id: pulled, receiving: { by: 'pull' as const }, dialect },
+    { id: pushed, receiving: { by: 'stow' as const, url: pacs.pacs.url }, dialect },
   ];
 }
 

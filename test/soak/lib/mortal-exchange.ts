@@ -1,13 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { freePorts } from '../../support/ports.ts';
 import { type Program, startProgram } from '../../support/processes.ts';
-
-/** One organization with one mailbox of the same name. */
-export interface SoakMailbox {
-  readonly id: string;
-  readonly receiving: { readonly by: 'pull' } | { readonly by: 'stow'; readonly url: string };
-}
+import { type TestMailbox, TestNetwork } from '../../support/test-network.ts';
 
 /** How long the exchange may take to serve after it was started, on a busy machine. */
 const startMsMax = 60_000;
@@ -17,7 +10,7 @@ const linesShown = 15;
 /** The built exchange on one data folder, killed and started again as often as the soak wants. */
 export class MortalExchange {
   readonly port: number;
-  readonly #folder: string;
+  readonly #network: TestNetwork;
   readonly #opsPort: number;
   #program: Program | undefined;
   #killed = false;
@@ -25,8 +18,8 @@ export class MortalExchange {
   /** What should not be: ends that nobody asked for, lines of level error. */
   readonly faults: string[] = [];
 
-  private constructor(folder: string, [port = 0, opsPort = 0]: readonly number[]) {
-    this.#folder = folder;
+  private constructor(network: TestNetwork, [port = 0, opsPort = 0]: readonly number[]) {
+    this.#network = network;
     this.port = port;
     this.#opsPort = opsPort;
   }
@@ -34,26 +27,14 @@ export class MortalExchange {
   /** Writes the configuration, starts, and makes a key for each organization. */
   static async make(
     folder: string,
-    mailboxes: readonly SoakMailbox[],
+    mailboxes: readonly TestMailbox[],
     settings: Readonly<Record<string, unknown>>,
   ): Promise<MortalExchange> {
-    const organizations = mailboxes.map((mailbox) => ({
-      id: mailbox.id,
-      name: `Ziekenhuis ${mailbox.id}`,
-      place: 'Teststad',
-      mailboxes: [{ ...mailbox, name: `Radiologie ${mailbox.id}`, dialect: 'nl-2010' }],
-    }));
-    const config = { version: 1, ...settings, addressBook: { organizations } };
-    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
-    const exchange = new MortalExchange(folder, await freePorts(2));
+    const network = new TestNetwork(folder, mailboxes, settings);
+    const exchange = new MortalExchange(network, await freePorts(2));
     await exchange.start();
     await exchange.serving();
-    for (const { id } of mailboxes) {
-      const options = ['--organization', id, '--name', 'soak', '--data', join(folder, 'data')];
-      const key = await startProgram(['keys', 'create', ...options, '--config', join(folder, 'config.json')]);
-      await key.exited;
-      writeFileSync(exchange.tokenFile(id), key.stdout.join('\n'), { mode: 0o600 });
-    }
+    await network.makeKeys();
     return exchange;
   }
 
@@ -62,7 +43,7 @@ export class MortalExchange {
   }
 
   get dataFolder(): string {
-    return join(this.#folder, 'data');
+    return this.#network.dataFolder;
   }
 
   get running(): boolean {
@@ -70,19 +51,18 @@ export class MortalExchange {
   }
 
   tokenFile(organization: string): string {
-    return join(this.#folder, `${organization}.token`);
+    return this.#network.tokenFile(organization);
   }
 
   token(organization: string): string {
-    return readFileSync(this.tokenFile(organization), 'utf8').trim();
+    return this.#network.token(organization);
   }
 
   /** Does not wait until it serves: a kill may come before that. */
   async start(): Promise<void> {
     const ports = ['--port', this.port.toString(), '--ops-port', this.#opsPort.toString()];
-    const files = ['--data', this.dataFolder, '--config', join(this.#folder, 'config.json')];
     this.#killed = false;
-    const program = await startProgram(['serve', ...ports, ...files]);
+    const program = await startProgram(['serve', ...ports, ...this.#network.args]);
     this.#program = program;
     void program.exited.then(({ code, signal }) => {
       const lines = program.stderr.filter((line) => /"level":(?:50|60)\b/.test(line));

@@ -12,23 +12,30 @@ export interface WrittenInstance {
 }
 
 /**
- * Writes a study as files into `dir`, which is made when it is missing. Each file appears whole under
- * its name or not at all, so that two processes may write the same study at the same time.
+ * Writes a study as files into `dir`, which is made when it is missing, for this user alone. Each file
+ * appears whole under its name or not at all, so that two processes may write the same study at the same
+ * time. What `onWritten` throws ends it.
  */
-export async function writeStudy(dir: string, options: StudyOptions): Promise<WrittenInstance[]> {
+export async function writeStudy(
+  dir: string,
+  options: StudyOptions,
+  onWritten: (instance: WrittenInstance) => void = () => undefined,
+): Promise<WrittenInstance[]> {
   await mkdir(dir, { recursive: true });
   const written: WrittenInstance[] = [];
   for (const { fileName, sopInstanceUid, bytes } of generateStudy(options)) {
     const path = join(dir, fileName);
     const partial = `${path}.${randomUUID()}.partial`;
     try {
-      await writeFile(partial, bytes);
+      await writeFile(partial, bytes, { mode: 0o600 });
       await rename(partial, path);
     } catch (error) {
       await rm(partial, { force: true });
       throw error;
     }
-    written.push({ path, fileName, sopInstanceUid, bytes: bytes.byteLength });
+    const instance = { path, fileName, sopInstanceUid, bytes: bytes.byteLength };
+    written.push(instance);
+    onWritten(instance);
   }
   return written;
 }
