@@ -15,7 +15,7 @@ import { contentHandler, contentPath } from './http/api/content.ts';
 import { openapiOf } from './http/api/openapi.ts';
 import { apiRoutes } from './http/api/routes.ts';
 import { fetchBridge } from './http/bridge.ts';
-import type { Handler, Listener } from './http/exchange.ts';
+import type { Handler, Listener, RequestHeaders } from './http/exchange.ts';
 import { listen } from './http/listen.ts';
 import { problem } from './http/problem.ts';
 import { router } from './http/router.ts';
@@ -238,9 +238,13 @@ interface Dispatched {
 function dispatcher({ uploads, content, authorize, api, config }: Dispatched): Handler {
   const { jsonBodyBytesMax, manifestBytesMax } = config.transfer;
   const fetch = (request: Request): Response | Promise<Response> => api.fetch(request);
-  const json = fetchBridge(fetch, { bodyBytesMax: jsonBodyBytesMax });
+  const holderOf = (headers: RequestHeaders): string | undefined => {
+    const principal = authorize(headers);
+    return 'refused' in principal ? undefined : principal.organization;
+  };
+  const json = fetchBridge(fetch, { bodyBytesMax: jsonBodyBytesMax, holderOf });
   // What lists every instance of a transfer is larger than other JSON.
-  const lists = fetchBridge(fetch, { bodyBytesMax: manifestBytesMax });
+  const lists = fetchBridge(fetch, { bodyBytesMax: manifestBytesMax, holderOf });
   /** The token before the body, which is held whole: a stranger must not make us hold one. */
   const known = (handler: Handler): Handler => {
     return (exchange) => {

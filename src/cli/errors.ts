@@ -54,7 +54,7 @@ export class AnswerUnexpected extends SluisError {
   }
 }
 
-/** The disk that a command writes to cannot take it. Nothing that was not written whole is acknowledged. */
+/** The disk that a command writes to cannot take it. Nothing that was not written whole is acknowledged or named as an output. */
 export class DiskRefuses extends SluisError {
   override readonly name = 'DiskRefuses';
   readonly code = 'SLUIS_CLI_DISK';
@@ -64,8 +64,7 @@ export class DiskRefuses extends SluisError {
     const why =
       cause.code === 'ENOSPC' || cause.code === 'EDQUOT' ? 'the disk is full' : (cause.code ?? cause.message);
     super(
-      `${folder} cannot be written: ${why}. Nothing of this transfer was acknowledged; ` +
-        'repair that and run the same command again',
+      `${folder} cannot be written: ${why}. Nothing is lost: repair that and run the same command again`,
       { cause },
     );
   }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, open, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Edit } from '../dicom/edit.ts';
 import { asError } from '../ops/error.ts';
@@ -8,6 +7,9 @@ import { DiskRefuses, InputRefused } from './errors.ts';
 import { pieces } from './file-bytes.ts';
 import type { Inspection } from './inspection.ts';
 import type { OutputNames } from './output-names.ts';
+
+/** Of memory sticks and some shares. */
+const noHardLinks: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
  * Writes a copy of the inspected file with the edits spliced in: every byte outside of them is the file's
@@ -50,9 +52,10 @@ export async function writeTagged(
 async function gets(output: string, part: string): Promise<boolean> {
   try {
     await link(part, output).catch(async (thrown: NodeJS.ErrnoException) => {
-      if (thrown.code === 'EEXIST') throw thrown;
-      // No hard links here: memory sticks and some shares. Not at once then, but replacing nothing either.
-      await copyFile(part, output, constants.COPYFILE_EXCL);
+      if (!noHardLinks.has(thrown.code)) throw thrown;
+      // What is replaced is then the empty file that took the name just before, and nothing else.
+      await (await open(output, 'wx', 0o600)).close();
+      await rename(part, output);
     });
     return true;
   } catch (thrown) {

@@ -197,7 +197,7 @@ export class IncomingBody implements RequestBody {
     if (rest.bytes.length > 0) {
       // The slabs before it first: a sink is given its bytes in their order.
       while (this.#writeOldestNow());
-      this.#writeNow(rest.bytes, rest.position);
+      if (!this.#ending) this.#writeNow(rest.bytes, rest.position);
     }
     this.#pump();
     // A chunk that came although we had paused is paused again: that also stops uWS's 10 s timer.

@@ -1,12 +1,19 @@
 import type { ReadableStreamReadResult } from 'node:stream/web';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { processBodies } from './body-budget.ts';
+import { type BodyBudget, processBodies } from './body-budget.ts';
 import { BodiesFull, RequestMalformed } from './errors.ts';
-import type { Exchange, Handler } from './exchange.ts';
+import type { Exchange, Handler, RequestHeaders } from './exchange.ts';
 import { answerLimits, bridgeLimits } from './limits.ts';
 
 /** What Hono and every other program on the fetch standard is. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
+
+export interface BridgeOptions {
+  readonly bodyBytesMax?: number;
+  readonly bodies?: BodyBudget;
+  /** Whose a request is, where that is known; the budget is shared out by it. */
+  readonly holderOf?: (headers: RequestHeaders) => string | undefined;
+}
 
 /**
  * Serves a fetch handler on an Exchange. The request's body is read whole first, so it is for small ones:
@@ -16,19 +23,20 @@ export type Fetch = (request: Request) => Response | Promise<Response>;
  */
 export function fetchBridge(
   fetch: Fetch,
-  { bodyBytesMax = bridgeLimits.bodyBytesMax, bodies = processBodies } = {},
+  { bodyBytesMax = bridgeLimits.bodyBytesMax, bodies = processBodies, holderOf }: BridgeOptions = {},
 ): Handler {
   return async (exchange) => {
     const bodyless = exchange.method === 'GET' || exchange.method === 'HEAD';
     // A longer one is refused by bytes().
     const bytes = bodyless ? 0 : Math.min(exchange.body.length ?? bodyBytesMax, bodyBytesMax);
-    if (!bodies.take(bytes)) throw new BodiesFull();
+    const holder = holderOf?.(exchange.headers);
+    if (!bodies.take(bytes, holder)) throw new BodiesFull();
     let response: Response;
     try {
       const body = bodyless ? undefined : await exchange.body.bytes(bodyBytesMax);
       response = await fetch(requestOf(exchange, body));
     } finally {
-      bodies.give(bytes);
+      bodies.give(bytes, holder);
     }
     await answerWith(exchange, response);
   };

@@ -28,7 +28,10 @@ export interface Table<K extends Key, V> {
 const table = <K extends Key, V>(name: string): Table<K, V> => ({ name });
 
 export const keys = {
-  /** 'schema' → number of the last migration; 'key-check' → look-up value that only the right key file makes */
+  /**
+   * 'schema' → number of the last migration; 'key-check' → look-up value that only the right key file makes;
+   * 'storage-known' → 1 once the storage beside these records was looked through
+   */
   meta: table<string, string | number>('meta'),
 
   /** organization id → record */

@@ -51,8 +51,6 @@ export interface Transaction extends Reader {
  * event loop, or while another is being synced, share one sync.
  */
 export class State implements Reader {
-  /** Whether `open` made it: there was no state in the folder. */
-  readonly isNew: boolean;
   readonly #folder: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #tables = new Map<string, Database<Buffer, LmdbKey>>();
@@ -63,7 +61,6 @@ export class State implements Reader {
     for (const { name } of Object.values(keys)) {
       this.#tables.set(name, root.openDB<Buffer, LmdbKey>({ name, encoding: 'binary' }));
     }
-    this.isNew = this.get(keys.meta, 'schema') === undefined;
   }
 
   /** Opens (or makes) the state in `folder`, brings it to today's schema; throws Fatal when it is newer. */

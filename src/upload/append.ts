@@ -18,8 +18,8 @@ export interface AppendOptions extends Appending {
  * One request's body on its way into an object: writes it under the lease, and checkpoints while it runs.
  *
  * A checkpoint is fdatasync, then one commit. Writing goes on meanwhile, but no further than one more
- * checkpoint's bytes: on a slow disk too, that bounds what a crash can take. There is one checkpoint at a
- * time. The upload's last byte is recorded only when the body has ended, so that a body that goes
+ * checkpoint's bytes: on a slow disk too, that bounds what a crash can take, but for bursts that the
+ * listener has to write at once (BodySink.writeSync). There is one checkpoint at a time. The upload's last byte is recorded only when the body has ended, so that a body that goes
  * beyond the length never completes an upload.
  */
 export class Append implements BodySink {

@@ -95,8 +95,8 @@ export class Uploads {
    * uploads whose record is gone (a crash between the two). Bytes beyond a recorded offset are cut
    * off when the upload is next opened.
    *
-   * Throws Fatal, and removes nothing, when the state is new though there are bytes: then it is the
-   * records that are missing, and the bytes may be all that is left.
+   * Throws Fatal, and removes nothing, when these records never saw the storage though there are bytes in
+   * it: then it is the records that are missing, and the bytes may be all that is left.
    */
   async resumeAfterStart(): Promise<{ open: number; removed: number }> {
     const objects = new Set<string>();
@@ -108,15 +108,19 @@ export class Uploads {
         this.#space.add(stillComing(value));
       }
     }
+    const known = this.#state.get(keys.meta, 'storage-known') !== undefined;
     let removed = 0;
     for await (const object of this.#storage.list()) {
       if (isUploadObject(object) && !objects.has(object)) {
-        if (this.#state.isNew) {
+        if (!known) {
           throw new Fatal('the storage holds uploads, but their records are missing: put state/ back', 7);
         }
         await this.#storage.remove(object);
         removed++;
       }
+    }
+    if (!known) {
+      await this.#state.commit((tx) => tx.put(keys.meta, 'storage-known', 1));
     }
     this.#log.info('uploads.resumed', { count: open });
     if (removed > 0) {

@@ -153,6 +153,22 @@ describe.concurrent('a fetch program on the bridge', () => {
     expect(bodies.bytesInUse).toBe(10 * bodyBytesMax);
   });
 
+  it('gives one holder at most half a share, so that it stalls nobody but itself', () => {
+    const bodies = new BodyBudget({ small: 1_000, large: 0 });
+    expect(bodies.take(300, 'a')).toBe(true);
+    expect(bodies.take(201, 'a')).toBe(false);
+    expect(bodies.take(200, 'a')).toBe(true);
+    expect(bodies.take(1, 'a')).toBe(false);
+    expect(bodies.take(500, 'b')).toBe(true);
+    expect(bodies.take(1, 'c')).toBe(false);
+    bodies.give(300, 'a');
+    bodies.give(200, 'a');
+    // Alone of its holder, but all together are over the share.
+    expect(bodies.take(600, 'a')).toBe(false);
+    expect(bodies.take(500, 'a')).toBe(true);
+    expect(bodies.bytesInUse).toBe(1_000);
+  });
+
   it('aborts the request’s signal, and cancels the Response, when the peer leaves', async ({
     onTestFinished,
   }) => {

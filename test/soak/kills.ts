@@ -3,6 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { killRound } from './lib/kill-round.ts';
 
+const usage = 'npm run soak -- kills [--rounds N] [--round FIRST] [--seed N] [--json FILE]';
+process.on('uncaughtException', (error) => {
+  console.error('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS') ? usage : error);
+  process.exit(2);
+});
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '10' },
@@ -19,7 +24,8 @@ if (
   rounds === undefined ||
   ![seed, first, rounds].every(Number.isSafeInteger)
 ) {
-  throw new Error('--rounds, --round and --seed take whole numbers');
+  console.error(`--rounds, --round and --seed take whole numbers: ${usage}`);
+  process.exit(2);
 }
 
 const totals = {
