@@ -112,3 +112,8 @@ export const deliveryAnswer = z.object({
 });
 export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 export type DeliveryItem = DeliveryAnswer['items'][number];
+
+/** An instance with its name in the folder of its study. */
+export interface NamedItem extends DeliveryItem {
+  readonly fileName: string;
+}

@@ -1,12 +1,12 @@
 import { asError } from '../ops/error.ts';
-import type { DeliveryItem } from './answers.ts';
+import type { NamedItem } from './answers.ts';
 import type { InstanceFile } from './instance-file.ts';
 import { SYNCS_MAX } from './limits.ts';
 import type { StudyFolder } from './study-folder.ts';
 
 /** An instance of which bytes are missing, from byte `have` of it on. */
 export interface Missing {
-  readonly item: DeliveryItem;
+  readonly item: NamedItem;
   readonly have: number;
 }
 
@@ -21,9 +21,9 @@ export class ContentWriter {
   readonly #onBytes: (bytes: number) => void;
   readonly #finishing = new Set<Promise<void>>();
   /** Whole, verified and under their own names. */
-  readonly finished: DeliveryItem[] = [];
+  readonly finished: NamedItem[] = [];
   /** Whole, and not with the SHA-256 that was announced. */
-  readonly different: DeliveryItem[] = [];
+  readonly different: NamedItem[] = [];
   #failure: Error | undefined;
   /** Index into #missing of what is written now or next. */
   #next = 0;

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import type { DeliveryItem } from './answers.ts';
+import type { NamedItem } from './answers.ts';
 import { pieces } from './file-bytes.ts';
 import { READ_BYTES } from './limits.ts';
 
@@ -9,7 +9,7 @@ import { READ_BYTES } from './limits.ts';
  * that was announced and all of it survives a power cut; only then is it called `path`.
  */
 export class InstanceFile {
-  readonly item: DeliveryItem;
+  readonly item: NamedItem;
   readonly #path: string;
   readonly #file: FileHandle;
   readonly #hash: Hash;
@@ -18,7 +18,7 @@ export class InstanceFile {
   #waitingBytes = 0;
   #received: number;
 
-  private constructor(path: string, item: DeliveryItem, file: FileHandle, hash: Hash, received: number) {
+  private constructor(path: string, item: NamedItem, file: FileHandle, hash: Hash, received: number) {
     this.#path = path;
     this.item = item;
     this.#file = file;
@@ -27,7 +27,7 @@ export class InstanceFile {
   }
 
   /** Opens it where an earlier run stopped; what is there is hashed again, since nobody vouches for it. */
-  static async open(path: string, item: DeliveryItem): Promise<InstanceFile> {
+  static async open(path: string, item: NamedItem): Promise<InstanceFile> {
     const file = await open(partOf(path), 'a+', 0o600);
     try {
       const { size } = await file.stat();

@@ -1,12 +1,12 @@
 import { asError, SluisError } from '../ops/error.ts';
-import { anything, type DeliveryAnswer, type DeliveryItem, deliveryAnswer } from './answers.ts';
+import { anything, type DeliveryAnswer, deliveryAnswer, type NamedItem } from './answers.ts';
 import { type ExchangeClient, lineError, type Reply, retryAfterOf } from './client.ts';
 import { ContentWriter, type Missing } from './content-writer.ts';
 import { DeliveryBroken, DiskRefuses, Unreachable } from './errors.ts';
 import { ANEW_MAX, INSTANCE_BYTES_MAX, SKIP_BYTES_MAX, TRANSFER_BYTES_MAX } from './limits.ts';
 import { ExchangeProblem } from './problem.ts';
 import { Progress } from './progress.ts';
-import type { StudyFolder } from './study-folder.ts';
+import { namedItems, type StudyFolder } from './study-folder.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the exchange offers is not any more what it listed: begin with the list. */
@@ -41,9 +41,10 @@ export class Pull {
       const delivery = checked(
         await this.#client.json(deliveryAnswer, { method: 'GET', path: `/v1/deliveries/${id}` }),
       );
+      const named = namedItems(delivery.items);
       try {
-        await this.#fetch(delivery);
-        await this.#folder.sync(delivery.items);
+        await this.#fetch(delivery, named);
+        await this.#folder.sync(named);
       } catch (thrown) {
         if (!(thrown instanceof ContentChanged)) throw this.#named(thrown);
         if (again >= ANEW_MAX) {
@@ -51,7 +52,7 @@ export class Pull {
             cause: thrown,
           });
         }
-        for (const item of delivery.items) await this.#folder.removePart(item);
+        for (const item of named) await this.#folder.removePart(item);
         continue;
       }
       const items = delivery.items.map(({ sopInstanceUid, sha256 }) => ({
@@ -65,9 +66,9 @@ export class Pull {
     }
   }
 
-  async #fetch(delivery: DeliveryAnswer): Promise<void> {
-    const total = delivery.items.reduce((sum, { bytes }) => sum + bytes, 0);
-    const wanted = new Set(await this.#notHere(delivery.items, total));
+  async #fetch(delivery: DeliveryAnswer, named: readonly NamedItem[]): Promise<void> {
+    const total = named.reduce((sum, { bytes }) => sum + bytes, 0);
+    const wanted = new Set(await this.#notHere(named, total));
     const progress = new Progress(this.#terminal, 'receiving', total);
     try {
       await this.#fetchAll(delivery, wanted, progress, total);
@@ -79,13 +80,13 @@ export class Pull {
   /** Rounds of requests until nothing is wanted; after a cut the next one begins at the first byte missing. */
   async #fetchAll(
     delivery: DeliveryAnswer,
-    wanted: Set<DeliveryItem>,
+    wanted: Set<NamedItem>,
     progress: Progress,
     total: number,
   ): Promise<void> {
     const patience = this.#client.patience();
-    const different = new Map<DeliveryItem, number>();
-    const settle = (finished: readonly DeliveryItem[], others: readonly DeliveryItem[]): void => {
+    const different = new Map<NamedItem, number>();
+    const settle = (finished: readonly NamedItem[], others: readonly NamedItem[]): void => {
       for (const item of finished) wanted.delete(item);
       for (const item of others) {
         const times = (different.get(item) ?? 0) + 1;
@@ -122,7 +123,7 @@ export class Pull {
   }
 
   /** An earlier run was ended between the last byte and the new name. */
-  async #finishPart(item: DeliveryItem): Promise<[DeliveryItem[], DeliveryItem[]]> {
+  async #finishPart(item: NamedItem): Promise<[NamedItem[], NamedItem[]]> {
     const file = await this.#folder.openFile(item);
     return (await file.finish()) ? [[item], []] : [[], [item]];
   }
@@ -187,8 +188,8 @@ export class Pull {
     }
   }
 
-  async #notHere(items: readonly DeliveryItem[], total: number): Promise<DeliveryItem[]> {
-    const wanted: DeliveryItem[] = [];
+  async #notHere(items: readonly NamedItem[], total: number): Promise<NamedItem[]> {
+    const wanted: NamedItem[] = [];
     const progress = new Progress(this.#terminal, 'verifying what is here', total);
     const onAside = (path: string): void =>
       this.#terminal.note(`an instance was here before with other content; that is now ${path}`);
@@ -216,7 +217,6 @@ export class Pull {
 /** Refuses what must not be written; the names and sizes of each field were held against the schema before. */
 function checked(delivery: DeliveryAnswer): DeliveryAnswer {
   const items = delivery.items.toSorted((a, b) => a.offset - b.offset);
-  const names = new Set<string>();
   let behind = 0;
   for (const item of items) {
     if (
@@ -227,9 +227,6 @@ function checked(delivery: DeliveryAnswer): DeliveryAnswer {
       throw new DeliveryBroken(`instance ${item.sopInstanceUid} lies where it cannot be in the content`);
     }
     behind = item.offset + item.bytes;
-    const name = `${item.studyInstanceUid}/${item.sopInstanceUid}`;
-    if (names.has(name)) throw new DeliveryBroken(`instance ${item.sopInstanceUid} is listed twice`);
-    names.add(name);
   }
   // The framing of a package of the largest transfer is 1 % of it at most.
   if (delivery.bytes > TRANSFER_BYTES_MAX * 1.01)

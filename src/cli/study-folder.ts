@@ -1,9 +1,26 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DeliveryItem } from './answers.ts';
+import type { DeliveryItem, NamedItem } from './answers.ts';
 import { pieces } from './file-bytes.ts';
 import { InstanceFile, partOf } from './instance-file.ts';
+
+/**
+ * Names the instances of a delivery, one of each digest: <UID>.dcm, and UID-2.dcm for the second object that
+ * claims the same SOP Instance UID (an acute transfer may hold two).
+ */
+export function namedItems(items: readonly DeliveryItem[]): NamedItem[] {
+  const digests = new Map<string, Set<string>>();
+  return items.flatMap((item) => {
+    const uid = `${item.studyInstanceUid}/${item.sopInstanceUid}`;
+    const known = digests.get(uid) ?? new Set();
+    digests.set(uid, known);
+    if (known.has(item.sha256)) return [];
+    known.add(item.sha256);
+    const number = known.size === 1 ? '' : `-${known.size.toString()}`;
+    return [{ ...item, fileName: `${item.sopInstanceUid}${number}.dcm` }];
+  });
+}
 
 /**
  * Where received instances go: OUT/<study>/<instance>.dcm, for this user alone. The UIDs were held against a
@@ -16,11 +33,11 @@ export class StudyFolder {
     this.path = path;
   }
 
-  fileOf({ studyInstanceUid, sopInstanceUid }: DeliveryItem): string {
-    return join(this.path, studyInstanceUid, `${sopInstanceUid}.dcm`);
+  fileOf({ studyInstanceUid, fileName }: NamedItem): string {
+    return join(this.path, studyInstanceUid, fileName);
   }
 
-  async openFile(item: DeliveryItem): Promise<InstanceFile> {
+  async openFile(item: NamedItem): Promise<InstanceFile> {
     await mkdir(join(this.path, item.studyInstanceUid), { recursive: true, mode: 0o700 });
     return await InstanceFile.open(this.fileOf(item), item);
   }
@@ -31,7 +48,7 @@ export class StudyFolder {
    * under its own digest, never written over. `onAside` is told; `onBytes` counts what was read.
    */
   async holds(
-    item: DeliveryItem,
+    item: NamedItem,
     onAside: (path: string) => void,
     onBytes: (bytes: number) => void,
   ): Promise<boolean> {
@@ -46,17 +63,17 @@ export class StudyFolder {
   }
 
   /** Bytes of an instance that an earlier try left; what is larger than the instance is of no use. */
-  async partBytes(item: DeliveryItem): Promise<number> {
+  async partBytes(item: NamedItem): Promise<number> {
     const facts = await stat(partOf(this.fileOf(item))).catch(undefinedIfAbsent);
     return facts === undefined || facts.size > item.bytes ? 0 : facts.size;
   }
 
-  async removePart(item: DeliveryItem): Promise<void> {
+  async removePart(item: NamedItem): Promise<void> {
     await rm(partOf(this.fileOf(item)), { force: true });
   }
 
   /** Makes the names survive a power cut; the bytes do already. */
-  async sync(items: readonly DeliveryItem[]): Promise<void> {
+  async sync(items: readonly NamedItem[]): Promise<void> {
     const studies = new Set(items.map(({ studyInstanceUid }) => join(this.path, studyInstanceUid)));
     for (const folder of [...studies, this.path]) await syncFolder(folder);
   }

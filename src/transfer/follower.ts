@@ -27,7 +27,8 @@ export class Follower implements Part {
   readonly #ahead: ReadAhead;
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
-  readonly #timers = new Set<NodeJS.Timeout>();
+  /** Uploads that failed and wait for their next try. */
+  readonly #timers = new Map<string, NodeJS.Timeout>();
   /** Failures of an upload since it last went well. */
   readonly #failures = new Map<string, number>();
   readonly #cut = new AbortController();
@@ -57,7 +58,7 @@ export class Follower implements Part {
       cut();
     }
     await Promise.allSettled(this.#running.values());
-    for (const timer of this.#timers) {
+    for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
     deadline.removeEventListener('abort', cut);
@@ -65,7 +66,8 @@ export class Follower implements Part {
 
   /** Says that more of an upload is there (or that a transfer has been sealed). Never waits. */
   follow(upload: string): void {
-    if (this.#stopped) {
+    // What failed is not tried again before its time, however often more of it is published.
+    if (this.#stopped || this.#timers.has(upload)) {
       return;
     }
     if (this.#running.has(upload)) {
@@ -106,13 +108,14 @@ export class Follower implements Part {
   #retry(id: string, error: Error): void {
     const failures = (this.#failures.get(id) ?? 0) + 1;
     this.#failures.set(id, failures);
-    const ms = Math.min(followRetryMsMax, followRetryMs * 2 ** Math.min(failures - 1, 10));
+    const { retryMs = followRetryMs } = this.#parts;
+    const ms = Math.min(followRetryMsMax, retryMs * 2 ** Math.min(failures - 1, 10));
     this.#parts.log.error('follower.failed', { upload: id, count: failures, ms, error });
     const timer = setTimeout(() => {
-      this.#timers.delete(timer);
+      this.#timers.delete(id);
       this.follow(id);
     }, ms);
-    this.#timers.add(timer);
+    this.#timers.set(id, timer);
   }
 
   /** Inspects all that is published; returns the transfer of the upload, which may be decided now. */
@@ -238,6 +241,8 @@ export interface FollowerParts {
   readonly pool: WorkPool;
   readonly checking: Checking;
   readonly log: Log;
+  /** The pause after a first failure; it doubles. */
+  readonly retryMs?: number;
   /** After a transfer became ready, held or rejected. */
   onSettled(transfer: TransferRecord): void;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeliveryItem } from '../../src/cli/answers.ts';
 import { ContentWriter, type Missing } from '../../src/cli/content-writer.ts';
-import { StudyFolder } from '../../src/cli/study-folder.ts';
+import { namedItems, StudyFolder } from '../../src/cli/study-folder.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 
 const FUZZ_MS = Number(process.env.FUZZ_SECONDS ?? 2) * 1000;
@@ -28,7 +28,7 @@ function contentOf(shapes: readonly { gap: number; bytes: number }[]) {
     });
     at += gap + bytes;
   }
-  return { items, content: Buffer.concat([...pieces, Buffer.alloc(9, 0xee)]) };
+  return { items: namedItems(items), content: Buffer.concat([...pieces, Buffer.alloc(9, 0xee)]) };
 }
 
 describe('cutting the content of a delivery into instances', () => {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { DeliveryItem } from '../../src/cli/answers.ts';
+import type { DeliveryItem, NamedItem } from '../../src/cli/answers.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { StudyFolder } from '../../src/cli/study-folder.ts';
+import { namedItems, StudyFolder } from '../../src/cli/study-folder.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 import { ExchangeDouble, type OfferedItem, TOKEN } from './exchange-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
@@ -92,7 +92,7 @@ describe('sluis receive', () => {
     const delivery = exchange.offer(instances(1, 3_000_000));
     await receive();
     const read: number[] = [];
-    const [item] = delivery.items as unknown as [DeliveryItem];
+    const [item] = namedItems(delivery.items as unknown as DeliveryItem[]) as [NamedItem];
     const here = await new StudyFolder(folder.file('in')).holds(
       item,
       () => undefined,
@@ -227,15 +227,27 @@ describe('sluis receive', () => {
     },
   );
 
-  it('writes nothing for a list whose instances overlap or come twice', async () => {
+  it('keeps both of two objects that claim one SOP Instance UID, and one of what comes twice', async () => {
+    const [one, twin] = [noise(3_000, 1), noise(4_000, 2)];
+    const uid = { studyInstanceUid: STUDY, sopInstanceUid: '1.2.3' };
+    const delivery = exchange.offer([one, twin, one].map((content) => ({ ...uid, content })));
+    for (let run = 0; run < 2; run++) {
+      expect((await receive()).code).toBe(0);
+      expect((await readdir(folder.file('in', STUDY))).sort()).toEqual(['1.2.3-2.dcm', '1.2.3.dcm']);
+      expect((await readFile(folder.file('in', STUDY, '1.2.3.dcm'))).equals(one)).toBe(true);
+      expect((await readFile(folder.file('in', STUDY, '1.2.3-2.dcm'))).equals(twin)).toBe(true);
+      expect((delivery.acknowledged as { items: unknown[] }).items).toHaveLength(3);
+      delivery.acknowledged = undefined;
+    }
+  });
+
+  it('writes nothing for a list whose instances overlap', async () => {
     const overlapping = exchange.offer(instances(2));
     Object.assign(overlapping.items[1] ?? {}, { offset: 100 });
-    const twice = exchange.offer([...instances(1), ...instances(1)]);
     const { code, err } = await receive();
     expect(code).toBe(1);
     expect(err).toContain('where it cannot be');
-    expect(err).toContain('listed twice');
-    expect([overlapping.acknowledged, twice.acknowledged]).toEqual([undefined, undefined]);
+    expect(overlapping.acknowledged).toBeUndefined();
   });
 
   it('passes over a delivery that is recalled meanwhile', async () => {

@@ -11,6 +11,7 @@ import { WorkPool } from '../../src/work/pool.ts';
 import { ct, part10 } from '../dicom/builder.ts';
 import { writePackage } from '../study/support.ts';
 import { generateStudy } from '../support/study/study.ts';
+import { until as waitUntil } from '../support/until.ts';
 import { manifestOf, openWorld, transferLimits, uploadRecord, type World, zuid } from './world.ts';
 
 const filetype = 'multipart/related; type="application/dicom"; boundary=B';
@@ -43,7 +44,7 @@ describe('the follower', () => {
     const { state, keyRing } = world;
     return new Checking({ state, keyRing, limits, onReady: () => undefined });
   };
-  const open = (checking = world.checking, workers = pool): Follower => {
+  const open = (checking = world.checking, workers = pool, retryMs = 1): Follower => {
     const { state, storage, keyRing, log } = world;
     return new Follower({
       state,
@@ -52,16 +53,11 @@ describe('the follower', () => {
       pool: workers,
       log,
       checking,
+      retryMs,
       onSettled: (one) => settled.push(one),
     });
   };
-  const until = async (holds: () => boolean): Promise<void> => {
-    const deadline = Date.now() + 10_000;
-    while (!holds()) {
-      if (Date.now() > deadline) throw new Error(`did not come about: ${JSON.stringify(world.lines)}`);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
+  const until = (holds: () => boolean): Promise<void> => waitUntil(holds, () => world.lines);
   const study = (instances: number) => [
     ...generateStudy({ modality: 'CT', instances, seed: seed++, bytesPerInstance: 2048 }),
   ];
@@ -254,6 +250,21 @@ describe('the follower', () => {
     expect(world.lines.filter(({ event }) => event === 'follower.failed')).toEqual([]);
   });
 
+  it('does not try again before its time, however often more is published', async () => {
+    const patient = open(world.checking, pool, 60_000);
+    const tried = vi.spyOn(pool, 'inspect').mockRejectedValue(new WorkerLost());
+    const instances = study(2);
+    const { id } = await upload(await sealed(instances), instances);
+    patient.follow(id);
+    await until(() => world.lines.some(({ event }) => event === 'follower.failed'));
+    for (let more = 0; more < 20; more++) {
+      patient.follow(id);
+      await new Promise((next) => setImmediate(next));
+    }
+    await patient.stop(AbortSignal.timeout(10_000));
+    expect(tried).toHaveBeenCalledTimes(1);
+  });
+
   it.each<[string, Priority, (inspection: Inspection) => Inspection]>([
     [
       'whose inspection fails',
@@ -291,11 +302,6 @@ describe('the follower', () => {
       });
       const one = await upload(id, instances);
       const failures = () => world.lines.filter(({ event }) => event === 'follower.failed').length;
-      for (let failed = 1; failed <= 5; failed++) {
-        follower.follow(one.id);
-        await until(() => failures() === failed);
-      }
-      expect(world.transfer(id)).toMatchObject({ state: 'receiving', instances: 0 });
       follower.follow(one.id);
       await until(() => settled.length > 0);
       expect(failures()).toBe(5);
