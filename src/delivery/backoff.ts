@@ -56,12 +56,17 @@ function longestMs(
   return priority === 'acute' ? Math.min(maxMs, acuteMaxMs) : maxMs;
 }
 
-/** A delivery that fails for so long goes to the dead letters; an acute one never does by itself. */
+/**
+ * A delivery that fails for so long goes to the dead letters; an acute one never does by itself. Nor does any
+ * before its lane has run for as long as its longest wait: while the process was off nobody tried.
+ */
 export function isGivenUp(
   failingSince: number,
   priority: Priority,
-  { giveUpMs }: RetrySettings,
+  { maxMs, giveUpMs }: RetrySettings,
   now: number,
+  runningMs: number,
 ): boolean {
-  return priority !== 'acute' && now - failingSince > giveUpMs;
+  const hasTried = runningMs >= Math.min(maxMs, giveUpMs);
+  return priority !== 'acute' && hasTried && now - failingSince > giveUpMs;
 }

@@ -29,7 +29,19 @@ export class AcknowledgementInvalid extends SluisError {
   readonly remedy = 'fix-request';
 }
 
-/** No connection came about: nothing was sent. The code of the network, never the address. */
+/**
+ * A request failed, for the cause, before anything of its body was asked for: nothing of any instance went out.
+ * Only a mark for the lane, which goes on with the cause.
+ */
+export class NothingSent extends Error {
+  override readonly name = 'NothingSent';
+
+  constructor(cause: unknown) {
+    super('nothing was sent', { cause });
+  }
+}
+
+/** No connection came about. The code of the network, never the address. */
 export class ReceiverUnreachable extends SluisError {
   override readonly name = 'ReceiverUnreachable';
   readonly code = 'SLUIS_DELIVERY_RECEIVER_UNREACHABLE';

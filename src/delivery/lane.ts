@@ -4,7 +4,7 @@ import type { DeliveryRecord } from '../state/records.ts';
 import { isGivenUp, msUntil, nextDelayMs, type RetrySettings } from './backoff.ts';
 import { batchOf } from './batch.ts';
 import { type Deliveries, hasEnded } from './deliveries.ts';
-import { ReceiverUnclear, ReceiverUnreachable } from './errors.ts';
+import { NothingSent, ReceiverUnclear, ReceiverUnreachable } from './errors.ts';
 import { entry, type Ledger } from './ledger.ts';
 import { deliveriesAheadMax, questionsInFlightMax } from './limits.ts';
 import { attemptsFailed, deliveredBytes, instancesHeld, instancesRefused } from './metrics.ts';
@@ -42,6 +42,7 @@ export class Lane {
   readonly #rest: LaneRest;
   readonly #progress = new Map<string, Progress>();
   readonly #abort = new AbortController();
+  readonly #startedAt = performance.now();
   #running = 0;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
@@ -181,7 +182,14 @@ export class Lane {
     const askNext = async (): Promise<void> => {
       try {
         for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-          answers.set(number, await receiver.holds(await tag(number), signal));
+          const tagged = await tag(number);
+          if (tagged.isTwin) {
+            // Found by its UID, it may be the other one: it goes out again.
+            answers.set(number, false);
+            continue;
+          }
+          answers.set(number, await receiver.holds(tagged, signal));
+          this.#reached();
         }
       } finally {
         queue.length = 0;
@@ -191,7 +199,6 @@ export class Lane {
     const failed = ends.find((end) => end.status === 'rejected');
     progress.asksFirst = failed === undefined;
     if (answers.size > 0) {
-      this.#reached();
       await this.#settle(delivery, (ledger) => {
         for (const [number, held] of answers) {
           const open = progress.isHopeless(number) ? entry.refused : entry.again;
@@ -233,11 +240,11 @@ export class Lane {
       sentBefore = marked;
       outcome = await receiver.send(batch, signal);
     } catch (thrown) {
-      if (thrown instanceof ReceiverUnreachable) {
+      if (thrown instanceof NothingSent) {
         await this.#unmark(delivery, batch, sentBefore);
-      } else {
-        progress.suspect(numbers, numbers.length);
+        throw asError(thrown.cause);
       }
+      progress.suspect(numbers, numbers.length);
       throw thrown;
     }
     this.#reached();
@@ -315,7 +322,9 @@ export class Lane {
     const changed = await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
       const lastOutcome = change(ledger) ?? now.lastOutcome;
       const { held, refused, open } = ledger.tally();
-      const state = open > 0 ? now.state : refused === 0 ? 'delivered' : held === 0 ? 'failed' : 'partial';
+      // Given up while this request was still under way.
+      const stays = now.state === 'failed' && held > 0 ? 'partial' : now.state;
+      const state = open > 0 ? stays : refused === 0 ? 'delivered' : held === 0 ? 'failed' : 'partial';
       const failingSince = held > now.delivered ? null : now.failingSince;
       return { ...now, state, delivered: held, failingSince, lastOutcome };
     });
@@ -352,7 +361,8 @@ export class Lane {
       }
       const failingSince = now.failingSince ?? Math.max(now.queuedAt, this.#rest.unreachableSince ?? at);
       const failing = { failingSince, lastOutcome: wordsOfError(error), nextAttemptAt: at + delay };
-      return isGivenUp(failingSince, now.priority, settings.retry, at)
+      const runningMs = performance.now() - this.#startedAt;
+      return isGivenUp(failingSince, now.priority, settings.retry, at, runningMs)
         ? { ...now, ...failing, ...givenUp(ledger, failing.lastOutcome) }
         : { ...now, ...failing };
     });

@@ -22,6 +22,7 @@ import {
   preparingMax,
 } from './limits.ts';
 import type { Tagging } from './tagging.ts';
+import { twinsOf } from './twins.ts';
 
 /** What the receiver says of one instance. */
 export interface Acknowledged {
@@ -154,25 +155,32 @@ export class Offers {
     items: readonly Acknowledged[],
   ): Promise<DeliveryRecord> {
     const { delivery, digests } = this.digests(principal, id);
-    const numberOf = this.#numbers(delivery, digests);
-    const said: { number: number; value: Entry }[] = [];
+    const numbersOf = this.#numbers(delivery, digests);
+    const said = new Map<number, Entry>();
+    let looked = 0;
     for (const { sopInstanceUid, sha256, status } of items) {
-      const number = numberOf(sopInstanceUid, sha256.toLowerCase());
-      if (number === undefined) {
+      const numbers = numbersOf(sopInstanceUid, sha256.toLowerCase());
+      const [first] = numbers;
+      if (first === undefined) {
         throw new AcknowledgementInvalid('an acknowledged SOP Instance UID is not in this delivery');
       }
-      if (status === 'stored' && digests.get(number).sha256 !== sha256.toLowerCase()) {
+      if (status === 'stored' && digests.get(first).sha256 !== sha256.toLowerCase()) {
         throw new AcknowledgementInvalid(
           'the SHA-256 of an acknowledged instance is not that of what was offered: fetch it again',
         );
       }
-      said.push({ number, value: status === 'stored' ? entry.held : entry.refused });
-      if (said.length % instancesPerTurn === 0) {
-        await nextTurn();
+      for (const number of numbers) {
+        // What it once said it holds it does not refuse further on in the list.
+        if (said.get(number) !== entry.held) {
+          said.set(number, status === 'stored' ? entry.held : entry.refused);
+        }
+        if (++looked % instancesPerTurn === 0) {
+          await nextTurn();
+        }
       }
     }
     return this.#parts.deliveries.change(id, (now, ledger) => {
-      for (const { number, value } of said) {
+      for (const [number, value] of said) {
         ledger.set(number, value);
       }
       const { held, refused, open } = ledger.tally();
@@ -184,25 +192,41 @@ export class Offers {
     });
   }
 
-  /** An acute transfer may have two different instances with one UID: the SHA-256 tells which is meant. */
+  /**
+   * An acute transfer may have two different instances with one UID: the SHA-256 tells which is meant. It
+   * means both where their patches make them equal; the receiver then holds both as one.
+   */
   #numbers(
     delivery: DeliveryRecord,
     digests: DigestTable,
-  ): (uid: string, sha256: string) => number | undefined {
+  ): (uid: string, sha256: string) => readonly number[] {
     const { state } = this.#parts;
-    const twins = new Map<string, Map<string, number>>();
+    const twins = twinsOf(state, delivery.transfer);
+    const known = new Map<string, Map<string, number[]>>();
     return (uid, sha256) => {
       const first = state.get(keys.instanceNumbers, [delivery.transfer, uid]);
-      if (first === undefined || digests.get(first).sha256 === sha256) {
-        return first;
+      if (first === undefined) {
+        return [];
       }
-      let ofUid = twins.get(uid);
+      let ofUid = known.get(uid);
       if (ofUid === undefined) {
-        const others = state.list(keys.twins, { prefix: [delivery.transfer, uid] });
-        ofUid = new Map([...others].map(({ value }) => [digests.get(value).sha256, value]));
-        twins.set(uid, ofUid);
+        const others = twins(uid, delivery.of);
+        if (others.length === 0) {
+          return [first];
+        }
+        ofUid = new Map<string, number[]>();
+        for (const number of [first, ...others]) {
+          const digest = digests.get(number).sha256;
+          const equal = ofUid.get(digest);
+          if (equal === undefined) {
+            ofUid.set(digest, [number]);
+          } else {
+            equal.push(number);
+          }
+        }
+        known.set(uid, ofUid);
       }
-      return ofUid.get(sha256) ?? first;
+      return ofUid.get(sha256) ?? [first];
     };
   }
 

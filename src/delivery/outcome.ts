@@ -38,11 +38,12 @@ export function readOutcome(
 
 /**
  * A duplicate of what went out before and was never answered for is in all likelihood that. One that never
- * went out is somebody else's, perhaps another object: nobody can say that it was delivered.
+ * went out is somebody else's, perhaps another object: nobody can say that it was delivered. Nor of one of
+ * two with one UID: the receiver may hold the other.
  */
 function entryOf(
   { held, refused }: StowOutcome,
-  { instance: { sopInstanceUid } }: TaggedInstance,
+  { instance: { sopInstanceUid }, isTwin }: TaggedInstance,
   sentBefore: boolean,
 ): Entry | undefined {
   const kept = held.get(sopInstanceUid);
@@ -53,7 +54,7 @@ function entryOf(
   if (reason === undefined || mayPass(reason)) {
     return undefined;
   }
-  return isDuplicate(reason) && sentBefore ? entry.heldWithWarning : entry.refused;
+  return isDuplicate(reason) && sentBefore && !isTwin ? entry.heldWithWarning : entry.refused;
 }
 
 /** Answers that can be about what was sent. Others are about the address, who asks, or the moment. */

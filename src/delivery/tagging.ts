@@ -6,6 +6,7 @@ import { keys } from '../state/keys.ts';
 import type { DeliveryRecord, InstanceRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import type { Storage } from '../storage/storage.ts';
+import { twinsOf } from './twins.ts';
 
 /** One instance as its mailbox gets it: the stored extents and the edits to make while sending. */
 export interface TaggedInstance {
@@ -14,6 +15,8 @@ export interface TaggedInstance {
   readonly edits: readonly Edit[];
   /** Bytes of what the receiver gets. */
   readonly bytes: number;
+  /** Another instance of the transfer has its UID: what a receiver says of the UID may be about that one. */
+  readonly isTwin: boolean;
 }
 
 /** Computes patches while sending. They hold the BSN, so nothing here is stored or logged. */
@@ -33,19 +36,21 @@ export class Tagging {
     const sealed = this.#state.get(keys.transfers, delivery.transfer)?.bsn ?? null;
     const bsn = sealed === null ? undefined : this.#keyRing.unseal('bsn', sealed).toString();
     const { dialect } = delivery.recipe;
+    const twins = twinsOf(this.#state, delivery.transfer);
     return async (number) => {
       const instance = this.#state.get(keys.instances, [delivery.transfer, number]);
       if (instance === undefined) {
         throw new Error(`transfer ${delivery.transfer} has no instance ${number}`);
       }
-      const { scan } = instance;
+      const { scan, sopInstanceUid } = instance;
+      const isTwin = twins(sopInstanceUid, 1).length > 0;
       if (scan === null) {
-        return { number, instance, edits: [], bytes: instance.bytes };
+        return { number, instance, edits: [], bytes: instance.bytes, isTwin };
       }
       const needs = patchNeeds(scan);
       const seen = needs === undefined ? undefined : await this.#read(instance, needs.start, needs.end);
       const edits = patch(scan, { dialect, bsn }, seen);
-      return { number, instance, edits, bytes: instance.bytes + growth(edits) };
+      return { number, instance, edits, bytes: instance.bytes + growth(edits), isTwin };
     };
   }
 

@@ -67,7 +67,19 @@ describe('backoff', () => {
   });
 
   it.each(priorities)('gives a %s delivery up after it failed for a day, unless it is acute', (priority) => {
-    expect(isGivenUp(0, priority, settings, 24 * hourMs)).toBe(false);
-    expect(isGivenUp(0, priority, settings, 24 * hourMs + 1)).toBe(priority !== 'acute');
+    expect(isGivenUp(0, priority, settings, 24 * hourMs, hourMs)).toBe(false);
+    expect(isGivenUp(0, priority, settings, 24 * hourMs + 1, hourMs)).toBe(priority !== 'acute');
   });
+
+  it.each([
+    [900_000, 86_400_000],
+    [60_000, 60_000],
+  ])(
+    'gives nothing up before its lane has run for %i ms, its longest wait or all of its time',
+    (ms, giveUpMs) => {
+      const late = 100 * hourMs;
+      expect(isGivenUp(0, 'routine', { ...settings, giveUpMs }, late, ms - 1)).toBe(false);
+      expect(isGivenUp(0, 'routine', { ...settings, giveUpMs }, late, ms)).toBe(true);
+    },
+  );
 });

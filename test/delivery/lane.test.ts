@@ -13,7 +13,17 @@ import { WorkPool } from '../../src/work/pool.ts';
 import { openFaultProxy } from '../support/fault-proxy.ts';
 import { openWorld, type World } from '../transfer/world.ts';
 import { openPacs, type Pacs } from './pacs.ts';
-import { deliveryOf, laneTo, type Queued, queueStudy, quick, stow, until } from './sending.ts';
+import {
+  changedEnd,
+  deliveryOf,
+  laneTo,
+  type Queued,
+  queueAcute,
+  queueStudy,
+  quick,
+  stow,
+  until,
+} from './sending.ts';
 
 const mailbox = 'west.pacs';
 const none = (): boolean => false;
@@ -260,6 +270,79 @@ describe('a lane', () => {
     const { id, state } = await end(study);
     expect(state).toBe('delivered');
     expect(world.deliveries.ledger(id).get(0)).toBe(entry.heldWithWarning);
+  });
+
+  const twins = async (): Promise<Queued> => {
+    const { instances } = await queueStudy(world, { to: ['noord.mri'], instances: 1 });
+    const [first = new Uint8Array()] = instances;
+    return queueAcute(world, mailbox, [first, changedEnd(first)]);
+  };
+
+  it('does not take one of two with one UID for the other, which a question finds', async () => {
+    const both = await twins();
+    pacs.plan = (_, request) => (request === 1 ? { cut: 'before-reading' } : {});
+    open({ connections: 1 }).wake();
+    expect(await end(both)).toMatchObject({ state: 'delivered', delivered: 2 });
+    expect(pacs.posts).toBe(3);
+    const { edits } = await world.tagging.of(deliveryOf(world, both.transfer))(1);
+    const [uid = ''] = both.uids;
+    expect(pacs.held.get(uid)?.equals(applyEdits(both.instances[1] ?? new Uint8Array(), edits))).toBe(true);
+  });
+
+  it('takes no duplicate for its own where two have one UID: the receiver may hold the other', async () => {
+    const both = await twins();
+    const [uid = ''] = both.uids;
+    const duplicate = { status: 409, fails: { [uid]: 0x0111 }, stores: none };
+    pacs.plan = (_, request) => (request === 0 ? {} : request === 1 ? { cut: 'before-reading' } : duplicate);
+    open({ connections: 1 }).wake();
+    expect(await end(both)).toMatchObject({ state: 'partial', delivered: 1 });
+  });
+
+  it('takes no duplicate for its own of what it had no token to send with', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const [uid = ''] = study.uids;
+    const tokenFile = join(world.folder, 'token');
+    pacs.plan = () => ({ status: 409, fails: { [uid]: 0x0111 }, stores: none });
+    const lane = laneTo(world, mailbox, { url: pacs.url, tokenFile });
+    lanes.push(lane);
+    lane.wake();
+    await until(
+      () => failedAttempts().length > 2,
+      () => world.lines,
+    );
+    expect(deliveryOf(world, study.transfer).lastOutcome).toBe('the request did not come to an end (ENOENT)');
+    writeFileSync(tokenFile, 'secret-token');
+    expect(await end(study)).toMatchObject({ state: 'failed', delivered: 0 });
+    expect(pacs.questions).toEqual([]);
+  });
+
+  it('knows that nothing went out where TLS did not come about', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 2 });
+    const lane = laneTo(world, mailbox, { url: pacs.url.replace('http:', 'https:') });
+    lanes.push(lane);
+    lane.wake();
+    await until(
+      () => failedAttempts().length > 2,
+      () => world.lines,
+    );
+    await lane.stop(AbortSignal.timeout(5_000));
+    const { id } = deliveryOf(world, study.transfer);
+    expect(world.deliveries.ledger(id).find(entry.waiting, 9)).toEqual([0, 1]);
+  });
+
+  it('knows that nothing went out of a request that was stopped while it waited for its connection', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 2 });
+    pacs.plan = () => ({ answersAfterMs: 60_000 });
+    const lane = open({ connections: 2, batchInstances: 1 }, { connections: 1, answerMs: 60_000 });
+    lane.wake();
+    const ledger = () => world.deliveries.ledger(deliveryOf(world, study.transfer).id);
+    await until(
+      () => pacs.held.size === 1 && ledger().find(entry.asked, 9).length === 2,
+      () => pacs.requests,
+    );
+    await lane.stop(AbortSignal.timeout(20));
+    expect(ledger().find(entry.asked, 9)).toHaveLength(1);
+    expect(ledger().find(entry.waiting, 9)).toHaveLength(1);
   });
 
   it('remembers over a restart what it may have sent before', async () => {
@@ -515,6 +598,40 @@ describe('a lane', () => {
     open({ connections: 1 }).wake();
     expect(await end(study)).toMatchObject({ state: 'delivered', delivered: 4, failingSince: null });
     expect(failedAttempts().length).toBeGreaterThan(0);
+  });
+
+  it('does not give up at its first failure because nobody tried while the process was off', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const { id } = deliveryOf(world, study.transfer);
+    const failingSince = Date.now() - 2 * quick.retry.giveUpMs;
+    await world.deliveries.change(id, (now) => ({ ...now, failingSince }));
+    await pacs.down();
+    open({ retry: { ...quick.retry, maxMs: 60_000 } }).wake();
+    await until(
+      () => deliveryOf(world, study.transfer).lastOutcome !== null,
+      () => world.lines,
+    );
+    expect(deliveryOf(world, study.transfer).failingSince).toBe(failingSince);
+    await pacs.up();
+    expect(await end(study)).toMatchObject({ state: 'delivered' });
+  });
+
+  it('counts what still arrives when it has given up: partial, not failed', async () => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 3 });
+    let answer = (): void => undefined;
+    const answersAfter = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    pacs.plan = (_, request) => (request === 0 ? { answersAfter } : { status: 503, body: '', stores: none });
+    const retry = { ...quick.retry, giveUpMs: 60 };
+    open({ connections: 2, batchInstances: 1, retry }, { answerMs: 60_000 }).wake();
+    expect(await end(study)).toMatchObject({ state: 'failed', delivered: 0 });
+    answer();
+    await until(
+      () => deliveryOf(world, study.transfer).delivered === 1,
+      () => deliveryOf(world, study.transfer),
+    );
+    expect(deliveryOf(world, study.transfer).state).toBe('partial');
   });
 
   it('says of how many instances nothing is known when it gives up', async () => {

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { instancesPerTurn } from '../../src/delivery/limits.ts';
 import { type Acknowledged, Offers } from '../../src/delivery/offers.ts';
+import { applyEdits } from '../../src/dicom/patch.ts';
 import { keys } from '../../src/state/keys.ts';
 import { WorkPool } from '../../src/work/pool.ts';
-import { manifestOf, noord, openWorld, type World, zuid } from '../transfer/world.ts';
-import { deliveryOf, type Queued, queueStudy, until } from './sending.ts';
+import { noord, openWorld, type World, zuid } from '../transfer/world.ts';
+import { changedEnd, deliveryOf, type Queued, queueAcute, queueStudy, until } from './sending.ts';
 
 const mailbox = 'noord.main';
 
@@ -156,25 +157,32 @@ describe('offers', () => {
 
   it('end also where an acute study has one UID twice', async () => {
     const study = await queueStudy(world, { to: ['noord.mri'], instances: 2 });
-    const found = await Promise.all(study.instances.map((bytes) => world.find(bytes)));
-    const [first] = study.instances;
-    if (first === undefined) throw new Error('no instance');
-    const changed = Uint8Array.from(first);
-    changed[changed.byteLength - 1] = 77;
-    const twin = await world.find(changed);
-    const { id: transfer } = await world.open({ priority: 'acute', to: [mailbox] });
-    await world.transfers.seal(zuid, transfer, manifestOf(found));
-    await world.arrive(transfer, [...found, twin]);
-    expect(await world.checking.settle(transfer)).toMatchObject({ state: 'ready', instances: 3 });
+    const twin = changedEnd(study.instances[0] ?? new Uint8Array());
+    const { transfer, uids } = await queueAcute(world, mailbox, [...study.instances, twin]);
     offers.wake(mailbox);
     await until(
       () => deliveryOf(world, transfer).offered,
       () => world.lines,
     );
     const { id } = deliveryOf(world, transfer);
-    const uids = [...study.uids, twin.instance.sopInstanceUid];
     const said = await honest({ ...study, uids, transfer, id });
     expect(await offers.acknowledge(noord, id, said)).toMatchObject({ state: 'confirmed', delivered: 3 });
+  });
+
+  it('end also where the patch made an instance equal to another, which came tagged', async () => {
+    const plain = await offer({ instances: 1 });
+    const [bytes = new Uint8Array()] = plain.instances;
+    const { edits } = await world.tagging.of(deliveryOf(world, plain.transfer))(0);
+    const both = await queueAcute(world, mailbox, [bytes, applyEdits(bytes, edits)]);
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, both.transfer).offered,
+      () => world.lines,
+    );
+    const { id } = deliveryOf(world, both.transfer);
+    const said = await honest({ ...both, id });
+    expect(new Set(said.map(({ sha256 }) => sha256)).size).toBe(1);
+    expect(await offers.acknowledge(noord, id, said)).toMatchObject({ state: 'confirmed', delivered: 2 });
   });
 
   it('let others have their turn while a long list is acknowledged', async () => {

@@ -19,6 +19,8 @@ export interface Plan {
   readonly stalls?: boolean;
   /** Answers late, after the whole body. */
   readonly answersAfterMs?: number;
+  /** Answers only then, after the whole body. */
+  readonly answersAfter?: Promise<void>;
   /** Begins an answer and never ends it: a blank now and then. */
   readonly trickles?: boolean;
 }
@@ -85,6 +87,7 @@ export async function openPacs(): Promise<Pacs> {
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, plan.answersAfterMs ?? 0));
+    await plan.answersAfter;
     if (plan.trickles === true) {
       trickle(response);
       return;

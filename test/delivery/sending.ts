@@ -58,6 +58,29 @@ export async function queueStudy(
   };
 }
 
+/** An acute transfer of these instances, of which only the first is listed: some may have its UID. */
+export async function queueAcute(
+  world: World,
+  to: string,
+  instances: readonly Uint8Array[],
+): Promise<Queued> {
+  const found = await Promise.all(instances.map((bytes) => world.find(bytes)));
+  const { id } = await world.open({ to: [to], priority: 'acute', bsn: '999990019' });
+  await world.transfers.seal(zuid, id, manifestOf(found.slice(0, 1)));
+  await world.arrive(id, found);
+  const settled = await world.checking.settle(id);
+  if (settled?.state !== 'ready' || settled.instances !== instances.length)
+    throw new Error(`the transfer is ${settled?.state}: ${settled?.reasons.join()}`);
+  return { transfer: id, uids: found.map(({ instance }) => instance.sopInstanceUid), instances };
+}
+
+/** Another object with the same UID. */
+export function changedEnd(bytes: Uint8Array): Uint8Array {
+  const changed = Uint8Array.from(bytes);
+  changed[changed.byteLength - 1] = 77;
+  return changed;
+}
+
 export function deliveryOf(world: World, transfer: string, mailbox?: string): DeliveryRecord {
   for (const { key, value } of world.state.list(keys.deliveriesOf, { prefix: [transfer] })) {
     const delivery = world.state.get(keys.deliveries, key[1]);
@@ -70,12 +93,12 @@ export function deliveryOf(world: World, transfer: string, mailbox?: string): De
 export function laneTo(
   world: World,
   mailbox: string,
-  pacs: Pick<Pacs, 'url'>,
+  pacs: Pick<Pacs, 'url'> & { readonly tokenFile?: string },
   change: Partial<LaneSettings> = {},
   changeStow: Partial<StowSettings> = {},
 ): Lane {
   const { deliveries, tagging, storage, log } = world;
-  const receiving = { by: 'stow', url: pacs.url, tokenFile: null } as const;
+  const receiving = { by: 'stow', url: pacs.url, tokenFile: pacs.tokenFile ?? null } as const;
   const receiver = new StowReceiver(receiving, storage, { ...stow, ...changeStow });
   return new Lane({ mailbox, deliveries, tagging, receiver, settings: { ...quick, ...change }, log });
 }

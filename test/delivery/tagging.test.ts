@@ -4,7 +4,7 @@ import { applyEdits } from '../../src/dicom/patch.ts';
 import { scan } from '../../src/dicom/scan.ts';
 import { generateStudy } from '../support/study/study.ts';
 import { manifestOf, openWorld, type World, zuid } from '../transfer/world.ts';
-import { deliveryOf, queueStudy } from './sending.ts';
+import { changedEnd, deliveryOf, queueAcute, queueStudy } from './sending.ts';
 
 describe('tagging', () => {
   let world: World;
@@ -48,6 +48,21 @@ describe('tagging', () => {
     await world.arrive(id, found);
     expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', reasons: [] });
     expect((await world.tagging.of(deliveryOf(world, id))(0)).edits).toEqual([]);
+  });
+
+  it('marks two that have one UID, and no other', async () => {
+    const study = generateStudy({
+      modality: 'MR',
+      instances: 2,
+      seed: 11,
+      bsnIn: 'patient-id',
+      bytesPerInstance: 512,
+    });
+    const [first, other] = [...study].map(({ bytes }) => bytes);
+    if (first === undefined || other === undefined) throw new Error('no instances');
+    const { transfer } = await queueAcute(world, 'noord.main', [first, other, changedEnd(first)]);
+    const tag = world.tagging.of(deliveryOf(world, transfer));
+    expect((await Promise.all([0, 1, 2].map(tag))).map(({ isTwin }) => isTwin)).toEqual([true, false, true]);
   });
 
   it('says so when an instance is not there', async () => {

@@ -5,7 +5,7 @@ import { Pool } from 'undici';
 import type { Receiving } from '../../state/records.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { composeInstance, readSegments } from '../../study/composing.ts';
-import { ReceiverUnclear, ReceiverUnreachable } from '../errors.ts';
+import { NothingSent, ReceiverUnclear, ReceiverUnreachable } from '../errors.ts';
 import { answerBytesMax } from '../limits.ts';
 import type { TaggedInstance } from '../tagging.ts';
 import { readQidoAnswer, readStowAnswer, type StowAnswer } from './stow-answer.ts';
@@ -57,7 +57,7 @@ export class StowReceiver {
   /**
    * Sends instances of any studies in one request and reads which of them the receiver says it holds.
    * Rejects when there was no whole answer: then nothing is known of any of them; but after
-   * ReceiverUnreachable none of them went out.
+   * NothingSent none of them went out.
    */
   async send(batch: readonly TaggedInstance[], signal: AbortSignal): Promise<StowOutcome> {
     const boundary = `sluis-${randomBytes(16).toString('hex')}`;
@@ -95,7 +95,7 @@ export class StowReceiver {
         retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
       };
     } catch (thrown) {
-      throw watch.hasBegun ? thrown : connectionError(thrown, unreachableBeforeBody);
+      throw watch.hasBegun ? thrown : new NothingSent(connectionError(thrown, unreachableBeforeBody));
     } finally {
       watch.end();
     }
