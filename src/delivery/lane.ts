@@ -1,5 +1,6 @@
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
+import { endBy } from '../ops/part.ts';
 import type { DeliveryRecord } from '../state/records.ts';
 import { isGivenUp, msUntil, nextDelayMs, type RetrySettings } from './backoff.ts';
 import { batchOf } from './batch.ts';
@@ -82,15 +83,10 @@ export class Lane {
     this.#stopped = true;
     clearTimeout(this.#timer);
     if (this.#running > 0) {
-      const cut = (): void => this.#abort.abort();
-      deadline.addEventListener('abort', cut);
-      await new Promise<void>((resolve) => {
+      const idle = new Promise<void>((resolve) => {
         this.#idle = resolve;
-        if (deadline.aborted) {
-          cut();
-        }
       });
-      deadline.removeEventListener('abort', cut);
+      await endBy(deadline, this.#abort, [idle]);
     }
     await this.#parts.receiver.close();
   }

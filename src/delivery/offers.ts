@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Principal } from '../access/principal.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
+import { endBy } from '../ops/part.ts';
 import { keys } from '../state/keys.ts';
 import type { DeliveryRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
@@ -73,13 +74,7 @@ export class Offers {
   /** Digests of which the workers have begun may end until `deadline`; the next start begins anew. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
-    const cut = (): void => this.#cut.abort();
-    deadline.addEventListener('abort', cut);
-    if (deadline.aborted) {
-      cut();
-    }
-    await Promise.allSettled(this.#preparing.values());
-    deadline.removeEventListener('abort', cut);
+    await endBy(deadline, this.#cut, this.#preparing.values());
   }
 
   /** What is offered to this mailbox, most urgent first, from behind `cursor`, at most `limit`. */

@@ -7,3 +7,18 @@ export interface Part {
   start(): Promise<void>;
   stop(deadline: AbortSignal): Promise<void>;
 }
+
+/** Waits until all that is `running` has ended, and cuts it when `deadline` aborts. */
+export async function endBy(
+  deadline: AbortSignal,
+  cut: AbortController,
+  running: Iterable<Promise<unknown>>,
+): Promise<void> {
+  const onDeadline = (): void => cut.abort();
+  deadline.addEventListener('abort', onDeadline);
+  if (deadline.aborted) {
+    onDeadline();
+  }
+  await Promise.allSettled(running);
+  deadline.removeEventListener('abort', onDeadline);
+}

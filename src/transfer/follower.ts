@@ -1,7 +1,7 @@
 import type { KeyRing } from '../access/key-ring.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
-import type { Part } from '../ops/part.ts';
+import { endBy, type Part } from '../ops/part.ts';
 import { keys } from '../state/keys.ts';
 import type { FollowRecord, TransferRecord, UploadRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
@@ -52,16 +52,10 @@ export class Follower implements Part {
   /** Lets the tasks under way end until `deadline`; what is cut is done again at the next start. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
-    const cut = (): void => this.#cut.abort();
-    deadline.addEventListener('abort', cut);
-    if (deadline.aborted) {
-      cut();
-    }
-    await Promise.allSettled(this.#running.values());
+    await endBy(deadline, this.#cut, this.#running.values());
     for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
-    deadline.removeEventListener('abort', cut);
   }
 
   /** Says that more of an upload is there (or that a transfer has been sealed). Never waits. */

@@ -4,25 +4,22 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeliveryItem, NamedItem } from '../../src/cli/answers.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { namedItems, StudyFolder } from '../../src/cli/study-folder.ts';
-import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
-import { ExchangeDouble, type OfferedItem, TOKEN } from './exchange-double.ts';
+import type { TempFolder } from '../support/temp-folder.ts';
+import type { ExchangeDouble, OfferedItem } from './exchange-double.ts';
+import { openDouble } from './open-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
 
 const STUDY = '1.2.826.0.1.3680043.8.498.1';
 
 let folder: TempFolder;
 let exchange: ExchangeDouble;
+let close: () => Promise<void>;
 
 beforeEach(async () => {
-  folder = await openTempFolder();
-  exchange = await ExchangeDouble.open();
-  await writeFile(folder.file('token'), TOKEN);
+  ({ folder, exchange, close } = await openDouble());
 });
 
-afterEach(async () => {
-  await exchange.close();
-  await folder.remove();
-});
+afterEach(() => close());
 
 async function receive(...args: string[]) {
   const watched = watchedTerminal({

@@ -4,18 +4,18 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
-import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
-import { ExchangeDouble, TOKEN } from './exchange-double.ts';
+import type { TempFolder } from '../support/temp-folder.ts';
+import type { ExchangeDouble } from './exchange-double.ts';
+import { openDouble } from './open-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
 
 let folder: TempFolder;
 let exchange: ExchangeDouble;
+let close: () => Promise<void>;
 let study: WrittenInstance[];
 
 beforeEach(async () => {
-  folder = await openTempFolder();
-  exchange = await ExchangeDouble.open();
-  await writeFile(folder.file('token'), `${TOKEN}\n`);
+  ({ folder, exchange, close } = await openDouble());
   study = await writeStudy(folder.file('study'), {
     modality: 'CT',
     instances: 3,
@@ -24,10 +24,7 @@ beforeEach(async () => {
   });
 });
 
-afterEach(async () => {
-  await exchange.close();
-  await folder.remove();
-});
+afterEach(() => close());
 
 async function send(...args: string[]) {
   const watched = watchedTerminal({
@@ -248,7 +245,6 @@ describe('sluis send', () => {
     expect(code).toBe(1);
     expect(err).toContain('no progress for 1 s');
     expect(err).toContain('run the same command again');
-    exchange = await ExchangeDouble.open();
   });
 
   it('does not try again what cannot help, and never shows the token', async () => {

@@ -1,25 +1,21 @@
-import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { writeStudy } from '../support/study/write-study.ts';
-import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
-import { ExchangeDouble, TOKEN } from './exchange-double.ts';
+import type { TempFolder } from '../support/temp-folder.ts';
+import type { ExchangeDouble } from './exchange-double.ts';
+import { openDouble } from './open-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
 
 let folder: TempFolder;
 let exchange: ExchangeDouble;
+let close: () => Promise<void>;
 
 beforeEach(async () => {
-  folder = await openTempFolder();
-  exchange = await ExchangeDouble.open();
-  await writeFile(folder.file('token'), TOKEN);
+  ({ folder, exchange, close } = await openDouble());
   await writeStudy(folder.file('study'), { modality: 'CT', instances: 2, bytesPerInstance: 2_000, seed: 5 });
 });
 
-afterEach(async () => {
-  await exchange.close();
-  await folder.remove();
-});
+afterEach(() => close());
 
 async function sluis(...args: string[]) {
   const watched = watchedTerminal();
