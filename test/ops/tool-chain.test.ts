@@ -102,7 +102,7 @@ describe('the tool chain', () => {
     const failed = JSON.stringify(result(3, 1));
     const npm = `#!/bin/sh
 case "$*" in
-  start*) echo 'A demo study went across'; echo 'Ctrl-C stops it.'; trap 'kill $!; exit 0' TERM; sleep 30 & wait ;;
+  start*) trap 'kill $!; exit 0' TERM; echo 'A demo study went across'; sleep 30 & echo 'Ctrl-C stops it.'; wait ;;
   *verify*) echo '${failed}' >"$TEST_RESULTS/unit.json"; exit 7 ;;
 esac
 `;
