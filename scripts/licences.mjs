@@ -1,5 +1,5 @@
 // Prints the licence of every library that a production install holds; ends with 1 when one is not on the list.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './command.mjs';
 
@@ -13,8 +13,11 @@ const ALLOWED = new Set([
   'ISC',
   'MIT',
   'MIT-0',
+  // Fonts: Bitstream Vera and Arev, which may be embedded.
+  'OFL-1.1',
   'Python-2.0',
   'Unlicense',
+  'Zlib',
 ]);
 
 const json = (path) => JSON.parse(readFileSync(path, 'utf8'));
@@ -27,10 +30,17 @@ function isAllowed(expression) {
   return plain.split(' AND ').every((one) => ALLOWED.has(one.trim()));
 }
 
-/** The licence a package states; packages of before SPDX say {type}. */
-function licenceOf({ license, licenses }) {
-  const [first] = [license ?? licenses ?? 'none stated'].flat();
+/** The licence a package states; packages of before SPDX say {type}, and some have only the text beside them. */
+function licenceOf({ license, licenses }, folder) {
+  const [first] = [license ?? licenses ?? []].flat();
+  if (first === undefined) return licenceOfText(folder);
   return typeof first === 'string' ? first : (first.type ?? 'none stated');
+}
+
+function licenceOfText(folder) {
+  const file = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+  const text = file === undefined ? '' : readFileSync(join(folder, file), 'utf8');
+  return text.startsWith('MIT License\n') ? 'MIT' : 'none stated';
 }
 
 const rows = [];
@@ -38,7 +48,7 @@ for (const [path, entry] of Object.entries(json(join(root, 'package-lock.json'))
   // Another platform's build of an optional library is not installed here; its sibling has the same licence.
   if (path === '' || entry.dev || !existsSync(join(root, path, 'package.json'))) continue;
   const found = json(join(root, path, 'package.json'));
-  rows.push({ name: `${found.name}@${found.version}`, licence: licenceOf(found) });
+  rows.push({ name: `${found.name}@${found.version}`, licence: licenceOf(found, join(root, path)) });
 }
 const refused = rows.filter(({ licence }) => !isAllowed(licence));
 

@@ -10,6 +10,7 @@ import { Deliveries } from './delivery/deliveries.ts';
 import { Lanes } from './delivery/lanes.ts';
 import { Offers } from './delivery/offers.ts';
 import { Tagging } from './delivery/tagging.ts';
+import { DIALECTS } from './dicom/dialect.ts';
 import { createApi } from './http/api/app.ts';
 import { contentHandler, contentPath } from './http/api/content.ts';
 import { openapiOf } from './http/api/openapi.ts';
@@ -31,6 +32,9 @@ import { State } from './state/state.ts';
 import { openDiskStorage } from './storage/disk.ts';
 import type { Storage, StorageSpace } from './storage/storage.ts';
 import { Checking } from './transfer/checking.ts';
+import { DerivedObjects } from './transfer/derived-objects.ts';
+import { Deriving } from './transfer/deriving.ts';
+import { Examiner } from './transfer/examiner.ts';
 import { Follower } from './transfer/follower.ts';
 import { Transfers } from './transfer/transfers.ts';
 import { UploadClaimed } from './upload/errors.ts';
@@ -88,7 +92,8 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
     const pool = await begin('work', new WorkPool(threads === 0 ? {} : { workers: threads }));
 
     const bell = new Bell();
-    const deliveries = new Deliveries({ state, addressBook });
+    const dialects = [...DIALECTS, ...config.dialects];
+    const deliveries = new Deliveries({ state, addressBook, dialects });
     const tagging = new Tagging({ state, storage, keyRing });
     const offers = new Offers({
       state,
@@ -127,18 +132,34 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
     });
 
     const transfers = new Transfers({ state, keyRing, addressBook, limits: config.transfer });
+    const reserveBytes = reserveBytesOf(config, totalBytes);
+    const derivedObjects = new DerivedObjects({ state, storage, reserveBytes, log });
+    await derivedObjects.start();
     const checking = new Checking({
       state,
       keyRing,
       limits: config.transfer,
-      onReady: (tx, transfer) => deliveries.queue(tx, transfer),
+      derivedObjects,
+      addressBook,
+      deriving: new Deriving({
+        state,
+        storage,
+        keyRing,
+        addressBook,
+        pool,
+        derivedObjects,
+        language: config.transfer.reportLanguage,
+      }),
+      choose: (transfer) => deliveries.choose(transfer),
+      onReady: (tx, transfer, choices) => deliveries.queue(tx, transfer, choices),
     });
     const follower = new Follower({
       state,
       storage,
-      keyRing,
       pool,
+      examiner: new Examiner({ storage, keyRing, pool, derivedObjects, limits: config.transfer, log }),
       checking,
+      archiveBytesMax: config.transfer.transferBytesMax,
       log,
       onSettled: (transfer) => {
         for (const mailbox of transfer.state === 'ready' ? transfer.to : []) {
@@ -155,7 +176,7 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         checkpointBytes: config.upload.checkpointBytes,
         checkpointMs: config.upload.checkpointSeconds * second,
         bytesMax: config.storage.uploadBytesMax,
-        reserveBytes: reserveBytesOf(config, totalBytes),
+        reserveBytes,
       },
       hooks: {
         claims: (tx, upload) => transfers.claim(tx, upload),
@@ -174,12 +195,18 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
 
     const routes = apiRoutes({
       state,
+      keyRing,
       addressBook,
       transfers,
       deliveries,
       offers,
       bell,
       limits: config.transfer,
+      onRetagged: (mailboxes) => {
+        for (const mailbox of mailboxes) {
+          lanes.wake(mailbox);
+        }
+      },
       onSealed: (transfer) => {
         const uploads = state.get(keys.transfers, transfer)?.uploads ?? [];
         const known = uploads.find(
@@ -219,7 +246,13 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       },
     });
     log.info('exchange.started', { port: listener.port, listener: listener.kind });
-    return { listener, state, addressBook, metrics: gaugesOf(uploads, pool, storage), stop };
+    return {
+      listener,
+      state,
+      addressBook,
+      metrics: gaugesOf({ uploads, pool, storage, derivedObjects }),
+      stop,
+    };
   } catch (error) {
     await stop(AbortSignal.abort());
     throw error;
@@ -276,7 +309,14 @@ function dispatcher({ uploads, content, authorize, api, config }: Dispatched): H
   ]);
 }
 
-function gaugesOf(uploads: Uploads, pool: WorkPool, storage: Storage): Metric[] {
+interface Gauged {
+  readonly uploads: Uploads;
+  readonly pool: WorkPool;
+  readonly storage: Storage;
+  readonly derivedObjects: DerivedObjects;
+}
+
+function gaugesOf({ uploads, pool, storage, derivedObjects }: Gauged): Metric[] {
   const space = async (of: keyof StorageSpace): Promise<number> => (await storage.space())[of];
   return [
     gauge({
@@ -288,6 +328,11 @@ function gaugesOf(uploads: Uploads, pool: WorkPool, storage: Storage): Metric[] 
       name: 'sluis_upload_coming_bytes',
       help: 'bytes that open uploads have still to send',
       read: () => uploads.load.comingBytes,
+    }),
+    gauge({
+      name: 'sluis_derived_coming_bytes',
+      help: 'bytes set aside for derived objects that are being made',
+      read: () => derivedObjects.comingBytes,
     }),
     gauge({
       name: 'sluis_work_queue_tasks',

@@ -10,7 +10,7 @@ export interface Measured {
   readonly runs: readonly number[];
 }
 
-/** What an issue demands: always a ratio to a peer that was measured in the same run. */
+/** What an issue demands: a ratio to a peer that was measured in the same run, nearly always. */
 export interface Bar {
   readonly name: string;
   readonly value: number;
@@ -18,8 +18,16 @@ export interface Bar {
   readonly holds: boolean;
 }
 
-/** Prints the report as JSON, writes it where `--json FILE` says, and fails the process when a bar does not hold. */
-export function report(name: string, measured: readonly Measured[], bars: readonly Bar[]): void {
+/**
+ * Prints the report as JSON, writes it where `--json FILE` says, and fails the process when a bar does not hold.
+ * `notes` say what a reader of the numbers has to know: what was left out, what was made cheap.
+ */
+export function report(
+  name: string,
+  measured: readonly Measured[],
+  bars: readonly Bar[],
+  notes: readonly string[] = [],
+): void {
   const text = JSON.stringify(
     {
       name,
@@ -36,6 +44,7 @@ export function report(name: string, measured: readonly Measured[], bars: readon
         runs: runs.length,
       })),
       bars,
+      ...(notes.length === 0 ? {} : { notes }),
     },
     null,
     2,

@@ -21,10 +21,10 @@ const ivBytes = 12;
 const tagBytes = 16;
 
 /** What a sealed value is of; a value sealed for one purpose does not open for another. */
-export type SealPurpose = 'upload-metadata' | 'transfer-details' | 'bsn';
+export type SealPurpose = 'upload-metadata' | 'transfer-details' | 'bsn' | 'entry-name';
 
 /** What a look-up value is of; equal texts have different look-ups for different purposes. */
-export type MacPurpose = 'patient' | 'bsn' | 'idempotency' | 'key-check';
+export type MacPurpose = 'patient' | 'demographics' | 'bsn' | 'idempotency' | 'key-check';
 
 /**
  * The exchange's key file and what is derived from it: AES-256-GCM for what may name a person, HMAC-SHA-256

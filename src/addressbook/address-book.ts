@@ -1,3 +1,4 @@
+import type { Issuer } from '../dicom/patch.ts';
 import { keys } from '../state/keys.ts';
 import type { MailboxRecord, OrganizationRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
@@ -16,6 +17,9 @@ export interface MailboxCard {
   readonly specialty: string | null;
   readonly organization: Pick<OrganizationRecord, 'id' | 'name' | 'place' | 'kind' | 'ura'>;
 }
+
+/** Below this the registry of Dutch care providers numbers its subscribers (URA). */
+const uraOid = '2.16.528.1.1007.3.3';
 
 /** All organizations and mailboxes, and how each wants to receive. */
 export class AddressBook {
@@ -43,6 +47,23 @@ export class AddressBook {
 
   organizations(): OrganizationRecord[] {
     return [...this.#state.list(keys.organizations)].map(({ value }) => value);
+  }
+
+  /**
+   * What is said beside a Patient ID of an organization, so that the number means something elsewhere: its
+   * name for it, and its URA as an OID, whose components have no leading zeros (PS3.5 section 9.1).
+   */
+  issuerOf(organization: string): Issuer | null {
+    const found = this.organization(organization);
+    if (found === undefined) {
+      return null;
+    }
+    const { id, ura, issuerOfPatientId } = found;
+    return {
+      issuerOfPatientId: issuerOfPatientId ?? id,
+      universalEntityId: ura === null ? null : `${uraOid}.${Number(ura).toString()}`,
+      universalEntityIdType: ura === null ? null : 'ISO',
+    };
   }
 
   /** Throws MailboxUnknown. */
@@ -75,6 +96,13 @@ export class AddressBook {
     if (owner === undefined) {
       throw new Error(`mailbox ${id} belongs to no organization`);
     }
-    return { id, name, kind, specialty, organization: owner };
+    const { place, ura } = owner;
+    return {
+      id,
+      name,
+      kind,
+      specialty,
+      organization: { id: owner.id, name: owner.name, place, kind: owner.kind, ura },
+    };
   }
 }

@@ -35,6 +35,7 @@ export const transferAnswer = z.looseObject({
   to: z.array(word).max(100).optional(),
   priority: word.optional(),
   instances: count.default(0),
+  reports: count.default(0),
   bytes: count.default(0),
   deliveries: z
     .array(
@@ -66,6 +67,12 @@ export const transferAnswer = z.looseObject({
     )
     .max(10_000)
     .default([]),
+  setAside: z
+    .looseObject({
+      count,
+      items: z.array(z.looseObject({ name: word, why: word, en: word.nullish() })).max(10_000),
+    })
+    .nullish(),
 });
 export type TransferAnswer = z.infer<typeof transferAnswer>;
 
@@ -90,6 +97,18 @@ export const inbox = z.object({
 });
 export type InboxItem = z.infer<typeof inbox>['items'][number];
 
+const place = { offset: count, bytes: z.int().positive(), sha256 };
+
+const deliveredInstance = z.object({
+  sopInstanceUid: uid,
+  studyInstanceUid: uid,
+  seriesInstanceUid: z.string().max(200).optional(),
+  ...place,
+});
+
+const deliveredReport = z.object({ report: z.object({ mediaType: word }), ...place });
+export type DeliveredReport = z.infer<typeof deliveredReport>;
+
 export const deliveryAnswer = z.object({
   id,
   transfer: id,
@@ -97,23 +116,10 @@ export const deliveryAnswer = z.object({
   state: word,
   etag: z.string().min(1).max(500),
   bytes: count,
-  items: z
-    .array(
-      z.object({
-        sopInstanceUid: uid,
-        studyInstanceUid: uid,
-        seriesInstanceUid: z.string().max(200).optional(),
-        offset: count,
-        bytes: z.int().positive(),
-        sha256,
-      }),
-    )
-    .max(TRANSFER_INSTANCES_MAX),
+  items: z.array(z.union([deliveredReport, deliveredInstance])).max(TRANSFER_INSTANCES_MAX),
 });
 export type DeliveryAnswer = z.infer<typeof deliveryAnswer>;
 export type DeliveryItem = DeliveryAnswer['items'][number];
 
-/** An instance with its name in the folder of its study. */
-export interface NamedItem extends DeliveryItem {
-  readonly fileName: string;
-}
+/** An item with the folder and the name that it gets. */
+export type NamedItem = DeliveryItem & { readonly folder: string; readonly fileName: string };

@@ -27,6 +27,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./inspect.ts'),
   },
   { name: 'tag', summary: 'writes copies that hold the BSN', load: () => import('./tag.ts') },
+  {
+    name: 'bsn-report',
+    summary: 'says where the BSN stands in an archive, and where not',
+    load: () => import('./bsn-report.ts'),
+  },
   { name: 'keys', summary: 'makes API keys of an exchange', load: () => import('./keys.ts') },
   {
     name: 'config',

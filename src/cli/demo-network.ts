@@ -1,41 +1,42 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiKey } from '../access/api-keys.ts';
-import type { AddressBook, AddressBookEntry } from '../addressbook/address-book.ts';
+import type { AddressBook } from '../addressbook/address-book.ts';
+import { addressBook as addressBookSchema } from '../ops/config-address-book.ts';
 import type { State } from '../state/state.ts';
 
 const demoKeyDays = 90;
 
-/** Invented organizations; URAs that nobody has. */
-const entries: readonly AddressBookEntry[] = [
-  {
-    id: 'ziekenhuis-vecht',
-    name: 'Ziekenhuis Vecht',
-    place: 'Maarssen',
-    kind: 'hospital',
-    ura: '09999901',
-    mailboxes: [central('ziekenhuis-vecht', 'Ziekenhuis Vecht, radiologie')],
-  },
-  {
-    id: 'umc-de-linde',
-    name: 'UMC De Linde',
-    place: 'Utrecht',
-    kind: 'hospital',
-    ura: '09999902',
-    mailboxes: [
-      decentral('umc-de-linde.radiologie', 'UMC De Linde, radiologie', 'radiologie'),
-      decentral('umc-de-linde.neurologie', 'UMC De Linde, neurologie', 'neurologie'),
-    ],
-  },
-  {
-    id: 'kliniek-duinzicht',
-    name: 'Kliniek Duinzicht',
-    place: 'Haarlem',
-    kind: 'clinic',
-    ura: '09999903',
-    mailboxes: [central('kliniek-duinzicht', 'Kliniek Duinzicht')],
-  },
-];
+/** Invented organizations; URAs that nobody has. All else is as a configuration has it that says nothing. */
+const { organizations: entries } = addressBookSchema.parse({
+  organizations: [
+    {
+      id: 'ziekenhuis-vecht',
+      name: 'Ziekenhuis Vecht',
+      place: 'Maarssen',
+      ura: '09999901',
+      mailboxes: [{ id: 'ziekenhuis-vecht', name: 'Ziekenhuis Vecht, radiologie' }],
+    },
+    {
+      id: 'umc-de-linde',
+      name: 'UMC De Linde',
+      place: 'Utrecht',
+      ura: '09999902',
+      mailboxes: [
+        decentral('umc-de-linde.radiologie', 'UMC De Linde, radiologie', 'radiologie'),
+        decentral('umc-de-linde.neurologie', 'UMC De Linde, neurologie', 'neurologie'),
+      ],
+    },
+    {
+      id: 'kliniek-duinzicht',
+      name: 'Kliniek Duinzicht',
+      place: 'Haarlem',
+      kind: 'clinic',
+      ura: '09999903',
+      mailboxes: [{ id: 'kliniek-duinzicht', name: 'Kliniek Duinzicht' }],
+    },
+  ],
+});
 
 /** One line of DIR/demo/credentials.json. */
 interface DemoCredential {
@@ -99,10 +100,6 @@ function writeSecret(path: string, text: string): void {
   chmodSync(path, 0o600);
 }
 
-function central(id: string, name: string): AddressBookEntry['mailboxes'][number] {
-  return { id, name, kind: 'central', specialty: null, receiving: { by: 'pull' }, dialect: 'nl-2010' };
-}
-
-function decentral(id: string, name: string, specialty: string): AddressBookEntry['mailboxes'][number] {
-  return { ...central(id, name), kind: 'decentral', specialty };
+function decentral(id: string, name: string, specialty: string) {
+  return { id, name, kind: 'decentral', specialty };
 }

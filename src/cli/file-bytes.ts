@@ -1,4 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { READ_BYTES } from './limits.ts';
 
 /** The bytes [from, to) of a file, into `into` from its start. Resolves with how many there were. */
@@ -41,5 +42,24 @@ export async function* pieces(file: FileHandle, from: number, to: number): Async
     }
     if (read > 0) yield piece;
     if (last) return;
+  }
+}
+
+/** The SHA-256 of a file, hexadecimal; undefined when it is not there. `onBytes` counts what was read. */
+export async function digestOf(path: string, onBytes: (bytes: number) => void): Promise<string | undefined> {
+  const file = await open(path, 'r').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code !== 'ENOENT') throw thrown;
+    return undefined;
+  });
+  if (file === undefined) return undefined;
+  try {
+    const hash = createHash('sha256');
+    for await (const piece of pieces(file, 0, (await file.stat()).size)) {
+      hash.update(piece);
+      onBytes(piece.length);
+    }
+    return hash.digest('hex');
+  } finally {
+    await file.close();
   }
 }

@@ -1,134 +1,116 @@
+import { basename, relative, sep } from 'node:path';
 import { DICOMDIR } from '../dicom/sop-classes.ts';
-import { countText, sizeText } from './amount.ts';
+import type { ReportType } from '../study/report.ts';
+import { gatherArchive, type ListedArchive } from './archive-gathering.ts';
+import { Contents, type Listing } from './contents.ts';
 import { InputRefused } from './errors.ts';
+import { type FileKind, kindOf } from './file-kind.ts';
 import { type FoundFile, findFiles } from './found-files.ts';
-import { type Inspection, inspectFile } from './inspection.ts';
-import {
-  INSTANCE_BYTES_MAX,
-  TRANSFER_BYTES_MAX,
-  TRANSFER_INSTANCES_MAX,
-  TRANSFER_STUDIES_MAX,
-} from './limits.ts';
+import { inspectFile, withFile } from './inspection.ts';
+import { plainContent } from './part-content.ts';
 import { Progress } from './progress.ts';
+import { inspectReport } from './report-inspection.ts';
+import { instanceFault, reportFault } from './sendable.ts';
 import type { Terminal } from './terminal.ts';
 
-/** One instance that will be sent. Holds no patient data. */
-export interface Gathered {
-  readonly path: string;
-  readonly bytes: number;
-  readonly mtimeMs: number;
-  readonly sopInstanceUid: string;
-  readonly studyInstanceUid: string;
-  readonly sha256: string;
+/** What will be sent. */
+export interface Gathered extends Listing {
+  /** In which all of it lies; null when it lies in files. */
+  readonly archive: ListedArchive | null;
 }
 
-/** At most so many files that cannot be sent are named, the others counted. */
-const FAULTS_SHOWN = 10;
+type OnBytes = (bytes: number) => void;
 
 /**
- * Finds, reads and judges everything that PATHs stand for. What is no DICOM in a folder is named and
- * left out; all that cannot be sent is named at once, so that nobody repairs one file at a time.
+ * Finds, reads and judges everything that PATHs stand for: instances and reports, or one ZIP of them. What
+ * is neither in a folder is named and left out; all that cannot be sent is named at once.
  *
- * `force` sends truncated files as they are. Throws InputRefused.
+ * `force` sends truncated instances as they are. Throws InputRefused.
  */
 export async function gather(
   terminal: Terminal,
   paths: readonly string[],
   force: boolean,
-): Promise<Gathered[]> {
-  const skip = (path: string, why: string): void => terminal.note(`skipped ${path}: ${why}`);
-  const files = await findFiles(paths, skip);
-  const inspections: Inspection[] = [];
-  const faults: string[] = [];
-  const progress = new Progress(
-    terminal,
-    'reading',
-    files.reduce((sum, { bytes }) => sum + bytes, 0),
-  );
+): Promise<Gathered> {
+  const contents = new Contents();
+  const files = await findFiles(paths, (path, why) => contents.skip(path, why));
+  const named = await kindsOfNamed(files);
+  const zip = files.find(({ path }) => named.get(path)?.is === 'archive')?.path;
+  if (zip !== undefined && paths.length > 1) {
+    throw new InputRefused(
+      `${zip} is a ZIP, which is sent by itself. Unpack it to send what is in it together with the rest`,
+    );
+  }
+  const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const progress = new Progress(terminal, 'reading', zip === undefined ? total : 2 * total);
+  const onBytes = (bytes: number): void => progress.add(bytes);
   try {
+    if (zip !== undefined) {
+      const archive = await gatherArchive(contents, zip, force, onBytes);
+      return { ...contents.finish(terminal), archive };
+    }
     for (const file of files) {
-      const inspection = await inspectFile(file.path, (bytes) => progress.add(bytes));
-      const fault = faultOf(inspection, file, force);
-      if (fault === undefined) inspections.push(inspection);
-      else if (fault.skip) skip(file.path, fault.why);
-      else faults.push(`${file.path}: ${fault.why}`);
+      const kind = named.get(file.path) ?? (await kindOf(file, nameBelow(paths, file.path)));
+      await addFile(contents, file, kind, force, onBytes);
     }
   } finally {
     progress.end();
   }
-  if (faults.length > 0) {
-    const more = faults.length - FAULTS_SHOWN;
-    throw new InputRefused(
-      [
-        `${countText(faults.length, 'file')} cannot be sent, so nothing was:`,
-        ...faults.slice(0, FAULTS_SHOWN),
-        ...(more > 0 ? [`and ${more.toString()} more`] : []),
-      ].join('\n  '),
-    );
+  return { ...contents.finish(terminal), archive: null };
+}
+
+async function kindsOfNamed(files: readonly FoundFile[]): Promise<Map<string, FileKind>> {
+  const kinds = new Map<string, FileKind>();
+  for (const file of files) {
+    if (file.named) kinds.set(file.path, await kindOf(file, basename(file.path)));
   }
-  return withinLimits(withoutDuplicates(terminal, inspections));
+  return kinds;
 }
 
-interface Fault {
-  readonly why: string;
-  /** True when it is left out; false when it stops the sending. */
-  readonly skip: boolean;
+/** As a ZIP of the folder would have it. */
+function nameBelow(paths: readonly string[], path: string): string {
+  const names = paths.map((root) => relative(root, path).split(sep));
+  return names.find(([first]) => first !== '..')?.join('/') ?? basename(path);
 }
 
-function faultOf(
-  { scan, reasons, detail, bytes }: Inspection,
-  { named }: FoundFile,
+async function addFile(
+  contents: Contents,
+  { path, named, bytes }: FoundFile,
+  kind: FileKind,
   force: boolean,
-): Fault | undefined {
-  if (reasons.includes('NOT_DICOM')) return { why: `no DICOM (${detail})`, skip: !named };
-  if (scan?.sopClassUid === DICOMDIR) {
-    return { why: 'an index of a disc, not an instance', skip: !named };
+  onBytes: OnBytes,
+): Promise<void> {
+  if (kind.is === 'report') {
+    await addReport(contents, path, kind.mediaType, onBytes);
+  } else if (kind.is === 'instance') {
+    const { scan, ...inspection } = await inspectFile(path, onBytes);
+    const fault = instanceFault({ scan, ...inspection }, force);
+    if (scan?.sopClassUid === DICOMDIR && !named) contents.skip(path, 'an index of a disc, not an instance');
+    else if (fault !== undefined) contents.refuse(path, fault);
+    else if (scan !== undefined) contents.addInstance({ ...inspection, scan });
+  } else if (kind.is === 'other') {
+    onBytes(bytes);
+    if (named) contents.refuse(path, kind.why);
+    else contents.skip(path, kind.why);
   }
-  if (reasons.includes('TRUNCATED') && !(force && scan !== undefined)) {
-    const hope = scan === undefined ? '' : ', or use --force to send it as it is';
-    return { why: `truncated (${detail}). Export it again${hope}`, skip: false };
-  }
-  const broken = reasons.find((code) => /^(UNREADABLE|SYNTAX_LIES|SYNTAX_UNSUPPORTED)$/u.test(code));
-  if (broken !== undefined || scan === undefined) {
-    return { why: `${broken ?? 'UNREADABLE'} (${detail}). Export it again, or leave it out`, skip: false };
-  }
-  if (scan.sopInstanceUid === '') return { why: 'it has no SOP Instance UID', skip: false };
-  if (bytes > INSTANCE_BYTES_MAX) {
-    return { why: `larger than ${sizeText(INSTANCE_BYTES_MAX)}, the most that is taken`, skip: false };
-  }
-  return undefined;
 }
 
-/** One SOP Instance UID is one instance: equal bytes once, other bytes never (PS3.4 leaves no choice). */
-function withoutDuplicates(terminal: Terminal, inspections: readonly Inspection[]): Gathered[] {
-  const gathered = new Map<string, Gathered>();
-  for (const { path, bytes, mtimeMs, sha256, scan } of inspections) {
-    if (scan === undefined) continue;
-    const { sopInstanceUid, studyInstanceUid } = scan;
-    const twin = gathered.get(sopInstanceUid);
-    if (twin === undefined) {
-      gathered.set(sopInstanceUid, { path, bytes, mtimeMs, sha256, sopInstanceUid, studyInstanceUid });
-    } else if (twin.sha256 === sha256) {
-      terminal.note(`skipped ${path}: the same instance as ${twin.path}`);
-    } else {
-      throw new InputRefused(
-        `${path} and ${twin.path} have one SOP Instance UID and different content; name only the right one`,
-      );
+async function addReport(
+  contents: Contents,
+  path: string,
+  mediaType: ReportType,
+  onBytes: OnBytes,
+): Promise<void> {
+  await withFile(path, async (file) => {
+    const { size: bytes, mtimeMs } = await file.stat();
+    const content = plainContent(file, { path, start: 0, bytes }, onBytes);
+    const inspection = await inspectReport(mediaType, content);
+    const after = await file.stat();
+    if (after.size !== bytes || after.mtimeMs !== mtimeMs) {
+      throw new InputRefused(`${path} is still being written to; run again when it is complete`);
     }
-  }
-  return [...gathered.values()].sort((a, b) => (a.sopInstanceUid < b.sopInstanceUid ? -1 : 1));
-}
-
-function withinLimits(gathered: Gathered[]): Gathered[] {
-  const bytes = gathered.reduce((sum, one) => sum + one.bytes, 0);
-  const studies = new Set(gathered.map(({ studyInstanceUid }) => studyInstanceUid)).size;
-  if (gathered.length === 0) throw new InputRefused('there is no DICOM instance here, so nothing was sent');
-  if (gathered.length > TRANSFER_INSTANCES_MAX) throw tooMuch(countText(TRANSFER_INSTANCES_MAX, 'instance'));
-  if (studies > TRANSFER_STUDIES_MAX) throw tooMuch(`${TRANSFER_STUDIES_MAX.toString()} studies`);
-  if (bytes > TRANSFER_BYTES_MAX) throw tooMuch(sizeText(TRANSFER_BYTES_MAX));
-  return gathered;
-}
-
-function tooMuch(limit: string): InputRefused {
-  return new InputRefused(`this is more than ${limit}, the most that one transfer takes; send it in parts`);
+    const fault = reportFault(inspection);
+    if (fault !== undefined) contents.refuse(path, fault);
+    else contents.addReport({ path, bytes, mtimeMs, sha256: inspection.sha256, mediaType });
+  });
 }

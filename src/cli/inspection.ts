@@ -1,24 +1,24 @@
-import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { DatasetWalk } from '../dicom/completeness.ts';
-import { DicomError } from '../dicom/error.ts';
-import { type Identity, identify } from '../dicom/identity.ts';
-import { IDENTITY_BYTES } from '../dicom/limits.ts';
-import { type Scan, scan } from '../dicom/scan.ts';
-import { asError } from '../ops/error.ts';
+import type { Identity } from '../dicom/identity.ts';
+import type { Scan } from '../dicom/scan.ts';
+import { asError, SluisError } from '../ops/error.ts';
+import { isOurFault } from '../transfer/finding.ts';
 import type { ReasonCode } from '../transfer/reasons.ts';
 import { reasonsOf } from '../transfer/verdict.ts';
+import { Inspector } from '../work/inspector.ts';
+import { type Inspection as Found, isDeflated } from '../work/jobs.ts';
 import { InputRefused } from './errors.ts';
-import { pieces, readFully } from './file-bytes.ts';
+import { pieces } from './file-bytes.ts';
+import { readInflated } from './inflated.ts';
 
-/** What one file is. Holds patient data in `identity`: not for printing. */
+/** What one instance is. Holds patient data in `identity`: not for printing. */
 export interface Inspection {
   readonly path: string;
   readonly bytes: number;
   readonly mtimeMs: number;
-  /** Hexadecimal. */
+  /** Hexadecimal; of the bytes as they lie there. */
   readonly sha256: string;
-  /** Absent when the head cannot be read. */
+  /** Absent when the head cannot be read. Of a deflated dataset: of its inflated form. */
   readonly scan: Scan | undefined;
   readonly identity: Identity | undefined;
   readonly reasons: readonly ReasonCode[];
@@ -27,81 +27,70 @@ export interface Inspection {
 }
 
 /**
- * Reads a file once, whatever its size in pieces of 1 MiB: scans its head, walks its dataset to the
- * end, hashes all of it. `onBytes` is told of each piece. Bytes that are no DICOM are a result, not an
- * error; throws InputRefused when the file cannot be read or changes meanwhile.
+ * Reads a file once (a deflated one three times), whatever its size in pieces of 1 MiB: scans its head,
+ * walks its dataset to the end, hashes all of it. `onBytes` is told of each piece. Bytes that are no DICOM
+ * are a result, not an error; throws InputRefused when the file cannot be read or changes meanwhile.
  */
 export async function inspectFile(path: string, onBytes: (bytes: number) => void): Promise<Inspection> {
+  return await withFile(path, async (file) => {
+    const { size, mtimeMs } = await file.stat();
+    const inspector = new Inspector(size);
+    let read = 0;
+    for await (const piece of pieces(file, 0, size)) {
+      inspector.feed(piece);
+      read += piece.byteLength;
+      onBytes(piece.byteLength);
+    }
+    const found = read === size ? await foundBy(inspector, path, size) : undefined;
+    const after = await file.stat();
+    if (found === undefined || after.size !== size || after.mtimeMs !== mtimeMs) {
+      throw new InputRefused(`${path} is still being written to; run again when it is complete`);
+    }
+    return { path, bytes: size, mtimeMs, ...judged(found) };
+  });
+}
+
+async function foundBy(inspector: Inspector, path: string, bytes: number): Promise<Found> {
+  const found = inspector.finish();
+  return isDeflated(found) ? await readInflated([{ path, start: 0, bytes }]) : found;
+}
+
+/** What the exchange would say of it. `isDamaged`: its bytes are not those whose checksum came with them. */
+export function judged(inspection: Found, isDamaged = false): Omit<Inspection, 'path' | 'bytes' | 'mtimeMs'> {
+  const { scan, identity, sha256, error } = inspection;
+  const codes = isOurFault(inspection)
+    ? (['INSPECTION_FAILED'] as const)
+    : reasonsOf({ scan, identity, fault: error?.code });
+  return {
+    sha256: Buffer.from(sha256).toString('hex'),
+    scan,
+    identity,
+    reasons: isDamaged ? ['CHECKSUM_DIFFERS', ...codes] : codes,
+    detail: detailOf(inspection),
+  };
+}
+
+function detailOf({ scan, error }: Found): string {
+  if (error !== undefined) return `${error.tag} at byte ${error.offset.toString()}: ${error.reason}`.trim();
+  if (scan?.sopInstanceUid !== '') return '';
+  return `0008,0018 at byte ${scan.datasetAt.toString()}: the dataset from there on has no SOP Instance UID`;
+}
+
+/** Opens a file, and says of what goes wrong which file it was. */
+export async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
     file = await open(path, 'r');
-    return await inspectOpened(file, path, onBytes);
+    return await use(file);
   } catch (thrown) {
-    if (thrown instanceof InputRefused) throw thrown;
-    throw new InputRefused(`${path} cannot be read: ${asError(thrown).message}`, { cause: thrown });
+    throw unreadable(path, thrown);
   } finally {
     await file?.close();
   }
 }
 
-async function inspectOpened(
-  file: FileHandle,
-  path: string,
-  onBytes: (bytes: number) => void,
-): Promise<Inspection> {
-  const { size, mtimeMs } = await file.stat();
-  const head = await readHead(file, size);
-  const walk = head.scan === undefined ? undefined : new DatasetWalk(head.scan, size);
-  const hash = createHash('sha256');
-  const take = (piece: Uint8Array): void => {
-    hash.update(piece);
-    walk?.feed(piece);
-    onBytes(piece.length);
-  };
-  take(head.window);
-  for await (const piece of pieces(file, head.window.length, size)) take(piece);
-
-  const after = await file.stat();
-  if (after.size !== size || after.mtimeMs !== mtimeMs) {
-    throw new InputRefused(`${path} is still being written to; run again when it is complete`);
-  }
-  const end = walk?.end();
-  const identity = head.scan === undefined ? undefined : identify(head.window, head.scan);
-  const fault = head.fault ?? (end?.complete === false ? end : undefined);
-  return {
-    path,
-    bytes: size,
-    mtimeMs,
-    sha256: hash.digest('hex'),
-    scan: head.scan,
-    identity,
-    reasons: reasonsOf({ scan: head.scan, identity, fault: fault?.code }),
-    detail:
-      fault === undefined ? '' : `${fault.tag} at byte ${fault.offset.toString()}: ${fault.reason}`.trim(),
-  };
-}
-
-interface Head {
-  /** The first bytes, as many as the scan wanted. */
-  readonly window: Uint8Array;
-  readonly scan: Scan | undefined;
-  readonly fault: DicomError | undefined;
-}
-
-async function readHead(file: FileHandle, size: number): Promise<Head> {
-  // As the exchange begins, so that both find the same.
-  for (let wanted = Math.min(IDENTITY_BYTES, size); ; ) {
-    const buffer = Buffer.allocUnsafe(wanted);
-    const window = buffer.subarray(0, await readFully(file, buffer, 0, wanted));
-    try {
-      const found = scan(window, size);
-      if (!('need' in found)) return { window, scan: found, fault: undefined };
-      // A file that shrank meanwhile would ask for the same bytes for ever; the stat afterwards names it.
-      if (window.length < wanted) return { window, scan: undefined, fault: undefined };
-      wanted = found.need;
-    } catch (thrown) {
-      if (!(thrown instanceof DicomError)) throw thrown;
-      return { window, scan: undefined, fault: thrown };
-    }
-  }
+/** What goes wrong with a file that is read, as an error that names it. */
+export function unreadable(path: string, thrown: unknown): SluisError {
+  if (thrown instanceof SluisError) return thrown;
+  return new InputRefused(`${path} cannot be read: ${asError(thrown).message}`, { cause: thrown });
 }

@@ -37,6 +37,7 @@ export const DETAIL_CHARACTERS_MAX = 500;
  * operator may have changed; it does not count studies. Saying so before hours of sending is kinder.
  */
 export const TRANSFER_INSTANCES_MAX = 100_000;
+export const TRANSFER_REPORTS_MAX = 1_000;
 export const TRANSFER_STUDIES_MAX = 200;
 export const TRANSFER_BYTES_MAX = 200 * 1024 ** 3;
 export const TRANSFER_MAILBOXES_MAX = 10;
@@ -72,3 +73,13 @@ export const SYNCS_MAX = 4;
 export const ANEW_MAX = 3;
 /** Pages of a list that one command walks. */
 export const PAGES_MAX = 1_000;
+
+/** Heads that bsn-report reads at a time: a share in another room answers each in some ms. */
+export const HEADS_READ_MAX = 16;
+/** Patients and studies that bsn-report tells apart, at about 0.5 kB each; files of more are still read, listed and counted. */
+export const REPORT_PATIENTS_MAX = 100_000;
+export const REPORT_STUDIES_MAX = 250_000;
+/** Different numbers that are kept of one patient or study: from two on a person has to look. */
+export const REPORT_NUMBERS_MAX = 4;
+/** What bsn-report shows on a screen of each kind; csv and json have all. */
+export const REPORT_LINES_MAX = 50;

@@ -5,6 +5,10 @@ import { type TransferAnswer, transferAnswer } from './answers.ts';
 import type { ExchangeClient } from './client.ts';
 import { StillChecking } from './errors.ts';
 import { POLL_MS_FIRST, POLL_MS_MAX } from './limits.ts';
+import { firstLines } from './table.ts';
+
+/** Files set aside that are named. */
+const SET_ASIDE_SHOWN = 20;
 
 /** The exchange has not made up its mind. */
 export function isOpen({ state }: TransferAnswer): boolean {
@@ -74,10 +78,26 @@ export function stateText({ state }: TransferAnswer): string {
   return meanings[state] ?? state;
 }
 
-/** `transfer ID is delivered: 3 instances, 1.2 MB` */
+/** `transfer ID is delivered; 3 instances, 1 report, 1.2 MB` */
 export function summaryOf(transfer: TransferAnswer): string {
-  const { id, instances, bytes } = transfer;
-  return `transfer ${id} is ${stateText(transfer)}; ${countText(instances, 'instance')}, ${sizeText(bytes)}`;
+  const { id, instances, reports, bytes } = transfer;
+  const counted = [
+    ...(instances > 0 || reports === 0 ? [countText(instances, 'instance')] : []),
+    ...(reports > 0 ? [countText(reports, 'report')] : []),
+    sizeText(bytes),
+  ];
+  return `transfer ${id} is ${stateText(transfer)}; ${counted.join(', ')}`;
+}
+
+/** What of a ZIP goes to no receiver: a heading, and a line for each with why. Empty when all of it goes. */
+export function setAsideLines({ setAside }: TransferAnswer): string[] {
+  const { count = 0, items = [] } = setAside ?? {};
+  if (count === 0) return [];
+  const lines = items.map(({ name, why, en }) => `${name}: ${en ?? why}`);
+  return [
+    `${countText(count, 'file')} in the ZIP ${count === 1 ? 'goes' : 'go'} to no receiver:`,
+    ...firstLines(lines, SET_ASIDE_SHOWN, count).map((line) => `  ${line}`),
+  ];
 }
 
 /** Why, and what to do: a line for each reason. */

@@ -7,6 +7,22 @@ interface Sample {
   readonly bytes: number;
 }
 
+/** What is counted. */
+export interface Unit {
+  readonly of: (done: number, total: number) => string;
+  readonly perSecond: (rate: number) => string;
+}
+
+const BYTES: Unit = {
+  of: (done, total) => `${sizeText(done)} of ${sizeText(total)}`,
+  perSecond: (rate) => `${(rate / 1e6).toFixed(1)} MB/s`,
+};
+
+export const FILES: Unit = {
+  of: (done, total) => `${done.toString()} of ${total.toString()} files`,
+  perSecond: (rate) => `${Math.round(rate).toString()} files/s`,
+};
+
 /**
  * Shows how far something is that takes longer than two seconds: one line that is rewritten on a
  * terminal, a line each ten seconds elsewhere. Bytes may jump ahead (a resumed upload) and fall back
@@ -16,7 +32,8 @@ export class Progress {
   readonly #terminal: Terminal;
   readonly #label: string;
   /** undefined when nobody knows: then the time that went by is shown. */
-  readonly #total: number | undefined;
+  #total: number | undefined;
+  readonly #unit: Unit;
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
   readonly #startedAt: number;
@@ -30,11 +47,13 @@ export class Progress {
     label: string,
     total?: number,
     now: () => number = () => performance.now(),
+    unit: Unit = BYTES,
   ) {
     this.#terminal = terminal;
     this.#label = label;
     this.#total = total;
     this.#now = now;
+    this.#unit = unit;
     this.#startedAt = now();
     this.#saidAt = this.#startedAt;
     this.#samples.push({ at: this.#startedAt, bytes: 0 });
@@ -46,6 +65,11 @@ export class Progress {
   add(bytes: number): void {
     this.#bytes += bytes;
     this.#moved += bytes;
+  }
+
+  /** There turns out to be so much more of it. */
+  grow(bytes: number): void {
+    if (this.#total !== undefined) this.#total += bytes;
   }
 
   /** Corrects the position without counting it as moved: found there already, or lost with the line. */
@@ -85,8 +109,8 @@ export class Progress {
     const rate = oldest === undefined || seconds <= 0 ? 0 : (this.#moved - oldest.bytes) / seconds;
     const left = rate > 0 ? `${durationText(((this.#total - done) / rate) * 1000)} left` : 'waiting';
     return (
-      `${this.#label}: ${percent.toString()}%, ${sizeText(done)} of ${sizeText(this.#total)}, ` +
-      `${(rate / 1e6).toFixed(1)} MB/s, ${left}`
+      `${this.#label}: ${percent.toString()}%, ${this.#unit.of(done, this.#total)}, ` +
+      `${this.#unit.perSecond(rate)}, ${left}`
     );
   }
 }

@@ -3,10 +3,11 @@ import { anything, type DeliveryAnswer, deliveryAnswer, type NamedItem } from '.
 import { type ExchangeClient, lineError, type Reply, retryAfterOf } from './client.ts';
 import { ContentWriter, type Missing } from './content-writer.ts';
 import { DeliveryBroken, DiskRefuses, Unreachable } from './errors.ts';
+import { called, namedItems } from './item-names.ts';
 import { ANEW_MAX, INSTANCE_BYTES_MAX, SKIP_BYTES_MAX, TRANSFER_BYTES_MAX } from './limits.ts';
 import { ExchangeProblem } from './problem.ts';
 import { Progress } from './progress.ts';
-import { namedItems, type StudyFolder } from './study-folder.ts';
+import type { StudyFolder } from './study-folder.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What the exchange offers is not any more what it listed: begin with the list. */
@@ -21,7 +22,7 @@ class ContentChanged extends SluisError {
 }
 
 /**
- * Fetches one delivery into a folder and acknowledges it, once every instance is on disk with the
+ * Fetches one delivery into a folder and acknowledges it, once every item is on disk with the
  * SHA-256 that was announced. What an earlier run fetched is verified, not fetched again.
  */
 export class Pull {
@@ -41,7 +42,9 @@ export class Pull {
       const delivery = checked(
         await this.#client.json(deliveryAnswer, { method: 'GET', path: `/v1/deliveries/${id}` }),
       );
-      const named = namedItems(delivery.items);
+      const named = await namedItems(this.#folder.path, delivery).catch((thrown: unknown) => {
+        throw this.#named(thrown);
+      });
       try {
         await this.#fetch(delivery, named);
         await this.#folder.sync(named);
@@ -55,9 +58,9 @@ export class Pull {
         for (const item of named) await this.#folder.removePart(item);
         continue;
       }
-      const items = delivery.items.map(({ sopInstanceUid, sha256 }) => ({
-        sopInstanceUid,
-        sha256,
+      const items = delivery.items.map((item) => ({
+        ...('report' in item ? { report: item.sha256 } : { sopInstanceUid: item.sopInstanceUid }),
+        sha256: item.sha256,
         status: 'stored',
       }));
       const path = `/v1/deliveries/${id}/acknowledge`;
@@ -92,9 +95,7 @@ export class Pull {
         const times = (different.get(item) ?? 0) + 1;
         different.set(item, times);
         if (times <= ANEW_MAX) continue;
-        throw new DeliveryBroken(
-          `instance ${item.sopInstanceUid} came ${times.toString()} times with another SHA-256`,
-        );
+        throw new DeliveryBroken(`${called(item)} came ${times.toString()} times with another SHA-256`);
       }
     };
     while (wanted.size > 0) {
@@ -192,7 +193,7 @@ export class Pull {
     const wanted: NamedItem[] = [];
     const progress = new Progress(this.#terminal, 'verifying what is here', total);
     const onAside = (path: string): void =>
-      this.#terminal.note(`an instance was here before with other content; that is now ${path}`);
+      this.#terminal.note(`a file was here before with other content; that is now ${path}`);
     let looked = 0;
     try {
       for (const item of items) {
@@ -224,7 +225,7 @@ function checked(delivery: DeliveryAnswer): DeliveryAnswer {
       item.offset + item.bytes > delivery.bytes ||
       item.bytes > INSTANCE_BYTES_MAX
     ) {
-      throw new DeliveryBroken(`instance ${item.sopInstanceUid} lies where it cannot be in the content`);
+      throw new DeliveryBroken(`${called(item)} lies where it cannot be in the content`);
     }
     behind = item.offset + item.bytes;
   }

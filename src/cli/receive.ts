@@ -16,7 +16,8 @@ import { processTerminal, type Terminal } from './terminal.ts';
 export const usage = `sluis receive --server URL --token-file F --mailbox M --out DIR
 
 Fetches what is complete in a mailbox, goes on after any interruption, and acknowledges each transfer
-once all of it is on disk: DIR/<study>/<instance>.dcm. Waits for more until it is ended.
+once all of it is on disk: DIR/<study>/<instance>.dcm, reports as report-<n>.pdf, .xml or .txt beside
+them. Waits for more until it is ended.
   --mailbox M              your mailbox
   --out DIR                where it goes; made if it is not there. For one \`sluis receive\` at a time
   --once                   ends when the inbox is empty
@@ -109,13 +110,14 @@ class Receiving {
     this.#seen.add(id);
     try {
       const { items } = await this.#pull.run(id);
-      const instances = items.length;
+      const reports = items.filter((item) => 'report' in item).length;
+      const instances = items.length - reports;
       const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
       const folder = this.#folder.path;
       this.#terminal.print(
         this.#json
-          ? JSON.stringify({ transfer, delivery: id, from, instances, bytes, folder })
-          : `received transfer ${transfer} from ${from}: ${countText(instances, 'instance')}, ${sizeText(bytes)}, in ${folder}`,
+          ? JSON.stringify({ transfer, delivery: id, from, instances, reports, bytes, folder })
+          : `received transfer ${transfer} from ${from}: ${contentText(instances, reports)}, ${sizeText(bytes)}, in ${folder}`,
       );
     } catch (thrown) {
       if (isWithdrawn(thrown)) {
@@ -131,6 +133,14 @@ class Receiving {
       }
     }
   }
+}
+
+function contentText(instances: number, reports: number): string {
+  const counted = [
+    ...(instances > 0 ? [countText(instances, 'instance')] : []),
+    ...(reports > 0 ? [countText(reports, 'report')] : []),
+  ];
+  return counted.join(' and ');
 }
 
 /** Recalled or expired between the inbox and here. */

@@ -1,13 +1,13 @@
 import { normalizeBsn } from '../dicom/bsn.ts';
 import { priorities } from '../state/records.ts';
 import { SourceChanged } from '../study/errors.ts';
-import { boundaryFor, type PackagePlan, planPackage } from '../study/sending.ts';
 import { sizeText } from './amount.ts';
 import { anything, created, type TransferAnswer } from './answers.ts';
+import { type Cargo, cargoOf } from './cargo.ts';
 import type { ExchangeClient } from './client.ts';
 import { connect, connectionOptions, connectionUsage } from './connection.ts';
 import { InputRefused, UsageError } from './errors.ts';
-import { type Gathered, gather } from './gathering.ts';
+import { gather } from './gathering.ts';
 import {
   DELIVERY_WAIT_MS_MAX,
   REMARK_CHARACTERS_MAX,
@@ -15,13 +15,14 @@ import {
   TRANSFER_MAILBOXES_MAX,
 } from './limits.ts';
 import { identifier, oneOf, parseOptions, required } from './options.ts';
-import { digestOf, keyAfter, keyOf, type Manifest, manifestOf, type Order } from './order.ts';
+import { keyAfter, keyOf, type Order } from './order.ts';
 import {
   adviceFor,
   isEnded,
   isOpen,
   isStopped,
   reasonLines,
+  setAsideLines,
   summaryOf,
   transferOf,
   waitFor,
@@ -34,8 +35,8 @@ import { PackageUpload, type Sent } from './upload.ts';
 
 export const usage = `sluis send --server URL --token-file F --from M --to M[,M] PATH…
 
-Sends files and folders of DICOM instances of one patient as one transfer. After any interruption run
-the same command again: it goes on at the byte where it stopped.
+Sends files and folders of one patient as one transfer: DICOM instances and reports (PDF, CDA, text); or one
+ZIP of them, as it is. After any interruption run the same command again: it goes on at the byte where it stopped.
   --from M                 your mailbox
   --to M[,M]               the receiving mailboxes, at most ${TRANSFER_MAILBOXES_MAX.toString()}
   --priority P             ${priorities.join(', ')} (routine)
@@ -43,7 +44,7 @@ the same command again: it goes on at the byte where it stopped.
   --bsn-file F             a file that holds the patient's BSN, - for standard input
   --wait                   until it is delivered, not only checked
   --again                  a new transfer, when the last one of the same files has ended
-  --force                  truncated files too, as they are
+  --force                  truncated instances too, as they are
   --json                   prints the final record of the transfer as JSON
 ${connectionUsage}
 Ends with 3 when the exchange has it but holds or rejects it, or could not deliver it.`;
@@ -82,7 +83,7 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
       terminal,
       order,
       bsn,
-      await gather(terminal, positionals, values.force ?? false),
+      cargoOf(await gather(terminal, positionals, values.force ?? false)),
     );
     return await sending.run({
       again: values.again ?? false,
@@ -100,22 +101,20 @@ class Sending {
   readonly #terminal: Terminal;
   readonly #order: Order;
   readonly #bsn: string | undefined;
-  readonly #manifest: Manifest;
-  readonly #plan: PackagePlan;
+  readonly #cargo: Cargo;
 
   constructor(
     client: ExchangeClient,
     terminal: Terminal,
     order: Order,
     bsn: string | undefined,
-    gathered: readonly Gathered[],
+    cargo: Cargo,
   ) {
     this.#client = client;
     this.#terminal = terminal;
     this.#order = order;
     this.#bsn = bsn;
-    this.#manifest = manifestOf(gathered);
-    this.#plan = planPackage(gathered, boundaryFor(digestOf(this.#manifest)));
+    this.#cargo = cargo;
   }
 
   async run(flags: { again: boolean; wait: boolean; json: boolean }): Promise<number> {
@@ -137,6 +136,7 @@ class Sending {
         `${summaryOf(transfer)}; ${line}. To follow it: sluis transfers show ${transfer.id}`,
       );
     }
+    for (const line of setAsideLines(transfer)) this.#terminal.note(line);
     if (!isStopped(transfer)) return 0;
     for (const reason of reasonLines(transfer)) this.#terminal.note(reason);
     this.#terminal.note(adviceFor(transfer));
@@ -145,7 +145,7 @@ class Sending {
 
   /** The transfer that this sending is: found when it was begun before, made when not. */
   async #open(again: boolean): Promise<TransferAnswer> {
-    let key = keyOf(this.#order, this.#manifest);
+    let key = keyOf(this.#order, this.#cargo.manifest, this.#cargo.archive);
     for (let sending = 0; sending < SENDINGS_MAX; sending += 1) {
       const transfer = await this.#create(key).catch((thrown: unknown) => {
         // Sent before with another BSN, which the key does not cover (see keyOf).
@@ -183,15 +183,15 @@ class Sending {
     await this.#client.json(anything, {
       method: 'PUT',
       path: `/v1/transfers/${id}/manifest`,
-      json: this.#manifest,
+      json: this.#cargo.manifest,
     });
   }
 
   async #upload(id: string): Promise<Sent> {
-    const filetype = `multipart/related; type="application/dicom"; boundary=${this.#plan.boundary}`;
-    const progress = new Progress(this.#terminal, 'sending', this.#plan.bytes);
+    const { filetype, content } = this.#cargo;
+    const progress = new Progress(this.#terminal, 'sending', content.bytes);
     try {
-      return await new PackageUpload(this.#client, id, filetype, this.#plan, progress).send();
+      return await new PackageUpload(this.#client, id, filetype, content, progress).send();
     } catch (thrown) {
       if (thrown instanceof SourceChanged) {
         throw new InputRefused(`${thrown.path}: ${thrown.message}. Run again when nobody writes to it`, {

@@ -9,3 +9,10 @@ export function tableLines(head: readonly string[], rows: readonly (readonly str
       .trimEnd(),
   );
 }
+
+/** At most so many lines of a list of `count`, and behind them how many more there are. */
+export function firstLines(lines: readonly string[], most: number, count = lines.length): string[] {
+  const first = lines.slice(0, most);
+  const more = count - first.length;
+  return more > 0 ? [...first, `and ${more.toString()} more`] : first;
+}

@@ -1,39 +1,47 @@
-import { mkdir, open, realpath } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { normalizeBsn } from '../dicom/bsn.ts';
-import { DIALECTS, type Dialect } from '../dicom/dialect.ts';
-import type { Edit } from '../dicom/edit.ts';
+import { DIALECTS } from '../dicom/dialect.ts';
 import { decideBsn } from '../dicom/identity.ts';
-import { patch, patchNeeds } from '../dicom/patch.ts';
+import type { Patch } from '../dicom/patch.ts';
 import { asError } from '../ops/error.ts';
 import type { ReasonCode } from '../transfer/reasons.ts';
 import { verdictOf } from '../transfer/verdict.ts';
 import { DiskRefuses, InputRefused, UsageError } from './errors.ts';
-import { readFully } from './file-bytes.ts';
+import { isDeflated, patchOf, staysNamed } from './file-patch.ts';
 import { findFiles } from './found-files.ts';
 import { type Inspection, inspectFile } from './inspection.ts';
 import { parseOptions, required } from './options.ts';
 import { OutputNames } from './output-names.ts';
 import { Progress } from './progress.ts';
 import { readSecret } from './secret.ts';
+import { recipeOptions, tagRecipe } from './tag-recipe.ts';
 import { writeTagged } from './tagged-copy.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
-export const usage = `sluis tag --bsn-file F --dialect D --out DIR PATH…
+export const usage = `sluis tag --bsn-file F --dialect D --out DIR [OPTIONS] PATH…
 
 Writes copies that hold the patient's BSN, with the exchange's own splice: not one byte outside the
 edits changes. One JSON line per file: file, output, verdict, reasons, reencoded, edits.
-  --bsn-file F   a file that holds the number, - for standard input
-  --dialect D    how the number is written: ${DIALECTS.map(({ name }) => name).join(', ')}
-  --out DIR      where the copies go; made if it is not there. Nothing in it is ever replaced
-A held file gets a copy, a rejected one none. Ends with 1 if any was rejected.`;
+  --bsn-file F        a file that holds the number, - for standard input
+  --dialect D         how the number is written: ${DIALECTS.map(({ name }) => name).join(', ')}
+  --out DIR           where the copies go; made if it is not there. Nothing in it is ever replaced
+  --issuer TEXT       whose number a Patient ID is that names no issuer; without it none is added
+  --issuer-oid OID    the same as an OID, beside --issuer
+  --patient-id P      of such a Patient ID: keep-with-issuer (default), or prefix: ISSUER-ID
+  --nested N          other people named in private elements: keep (default), or strip those elements
+  --no-record         no record in (0400,0561) of values that are replaced
+A held file gets a copy, a rejected one none; what is signed, or cannot take the record, is copied as it
+is. A deflated file is written anew (reencoded), its edits counted in its inflated form. Ends with 1 if
+any file was rejected.`;
 
 export async function run(args: string[], terminal: Terminal = processTerminal): Promise<number> {
   const { values, positionals } = parseOptions(
-    { 'bsn-file': { type: 'string' }, dialect: { type: 'string' }, out: { type: 'string' } },
+    { 'bsn-file': { type: 'string' }, out: { type: 'string' }, ...recipeOptions },
     args,
   );
   if (positionals.length === 0) throw new UsageError('name at least one file or folder');
-  const dialect = dialectOf(required(values.dialect, '--dialect'));
+  const recipe = tagRecipe(values, Date.now());
   const out = required(values.out, '--out');
   const bsnFile = required(values['bsn-file'], '--bsn-file');
   const bsn = normalizeBsn(await readSecret(terminal, bsnFile, 'the BSN'));
@@ -46,23 +54,37 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
   const names = new OutputNames(folder, inputs);
   const progress = new Progress(terminal, 'tagging', 2 * files.reduce((sum, { bytes }) => sum + bytes, 0));
   const count = (bytes: number): void => progress.add(bytes);
+  const copying = { names, modifiedAt: recipe.record?.modifiedAt, onBytes: count };
   let rejected = 0;
   try {
     for (const { path } of files) {
       const inspection = await inspectFile(path, count);
       const reasons = reasonsWith(inspection, bsn);
       const verdict = verdictOf(reasons);
-      const line = { file: path, verdict, reasons, reencoded: false };
+      if (verdict !== 'accepted' && inspection.detail !== '') {
+        terminal.note(`${path} is ${verdict}: ${inspection.detail}`);
+      }
       if (verdict === 'rejected') {
         rejected += 1;
         count(inspection.bytes);
-        terminal.print(JSON.stringify({ ...line, output: null, edits: [] }));
+        const line = { file: path, output: null, verdict, reasons, reencoded: false, edits: [] };
+        terminal.print(JSON.stringify(line));
         continue;
       }
-      const edits = await editsOf(inspection, dialect, bsn);
-      const output = await writeTagged(inspection, edits, names, count);
-      const counted = edits.map(({ at, remove, insert }) => ({ at, remove, insert: insert.byteLength }));
-      terminal.print(JSON.stringify({ ...line, output, edits: counted }));
+      const { edits, refused } = await patchOf(inspection, recipe, bsn);
+      const output = await writeTagged(inspection, edits, copying);
+      if (recipe.stripsNested && staysNamed(inspection)) {
+        terminal.note(`${path}: somebody else stays named in it, in more than private elements`);
+      }
+      const line = {
+        file: path,
+        output: join(out, basename(output)),
+        verdict,
+        reasons: [...new Set([...reasons, ...refusals(refused)])],
+        reencoded: edits.length > 0 && isDeflated(inspection),
+        edits: edits.map(({ at, remove, insert }) => ({ at, remove, insert: insert.byteLength })),
+      };
+      terminal.print(JSON.stringify(line));
     }
   } finally {
     progress.end();
@@ -70,12 +92,10 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
   return rejected === 0 ? 0 : 1;
 }
 
-function dialectOf(name: string): Dialect {
-  const dialect = DIALECTS.find((one) => one.name === name);
-  if (dialect === undefined) {
-    throw new UsageError(`--dialect is one of ${DIALECTS.map((one) => one.name).join(', ')}`);
-  }
-  return dialect;
+/** Both travel along: what cannot be tagged is copied as it is. */
+function refusals(refused: Patch['refused']): ReasonCode[] {
+  if (refused === null) return [];
+  return [refused === 'NO_RECORD' ? 'RECORD_IMPOSSIBLE' : refused];
 }
 
 /** A number that the file itself claims for its patient and that is not the given one is a conflict. */
@@ -86,21 +106,6 @@ function reasonsWith({ reasons, identity }: Inspection, bsn: string): readonly R
   ]);
   const conflict = decided !== undefined && 'conflict' in decided;
   return conflict && !reasons.includes('BSN_CONFLICT') ? [...reasons, 'BSN_CONFLICT'] : reasons;
-}
-
-/** None where the head cannot be read: such a file is held, and its copy is as it was. */
-async function editsOf({ path, scan }: Inspection, dialect: Dialect, bsn: string): Promise<Edit[]> {
-  if (scan === undefined) return [];
-  const needs = patchNeeds(scan);
-  if (needs === undefined) return patch(scan, { dialect, bsn });
-  const seen = Buffer.alloc(needs.end - needs.start);
-  const file = await open(path, 'r');
-  try {
-    await readFully(file, seen, needs.start, needs.end);
-  } finally {
-    await file.close();
-  }
-  return patch(scan, { dialect, bsn }, seen);
 }
 
 async function outFolder(out: string): Promise<string> {

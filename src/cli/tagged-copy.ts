@@ -1,106 +1,128 @@
-import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, lstat, open, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Edit } from '../dicom/edit.ts';
 import { asError } from '../ops/error.ts';
+import type { FileRange } from '../storage/storage.ts';
+import { composeInstance, type Segment, type StoredInstance } from '../study/composing.ts';
+import { ratioMax } from '../transfer/limits.ts';
+import { inflate } from '../work/inflate.ts';
 import { DiskRefuses, InputRefused } from './errors.ts';
 import { pieces } from './file-bytes.ts';
-import type { Inspection } from './inspection.ts';
+import { isDeflated } from './file-patch.ts';
+import { type Inspection, withFile } from './inspection.ts';
+import { INSTANCE_BYTES_MAX } from './limits.ts';
+import { NewFile } from './new-file.ts';
 import type { OutputNames } from './output-names.ts';
+import { isSameCopy, recordedTimes } from './same-copy.ts';
 
-/** Of memory sticks and some shares. */
-const noHardLinks: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
+/** How a copy is made, the same for all of a run. */
+export interface Copying {
+  readonly names: OutputNames;
+  /** When the run says that it changed values; undefined when it says nowhere. */
+  readonly modifiedAt: string | undefined;
+  /** Counts what was read. */
+  readonly onBytes: (bytes: number) => void;
+}
 
 /**
  * Writes a copy of the inspected file with the edits spliced in: every byte outside of them is the file's
- * own. Appears whole or not at all, under the first of its names that is free: what is there is never
- * replaced, and when it is this very copy, from an earlier run, it counts as written. Resolves with its
- * path. `onBytes` counts what was read.
+ * own, in a deflated dataset every byte of its inflated form. Appears whole or not at all, under the first
+ * of its names that is free: what is there is never replaced, and when it is this very copy, from an earlier
+ * run, it counts as written. Resolves with its path.
  *
  * @throws InputRefused when the file is not the one that was inspected, DiskRefuses when the copy cannot be written
  */
 export async function writeTagged(
   source: Inspection,
   edits: readonly Edit[],
-  names: OutputNames,
-  onBytes: (bytes: number) => void,
+  copying: Copying,
 ): Promise<string> {
-  // A name of nobody's choosing, so that this replaces nothing either; hidden, so that what a kill leaves is never sent.
-  const part = join(names.folder, `.${randomUUID()}.part`);
-  const from = await open(source.path, 'r').catch((thrown: unknown) => {
-    throw new InputRefused(`${source.path} cannot be read: ${asError(thrown).message}`, { cause: thrown });
+  const { path, bytes } = source;
+  const range = { path, start: 0, bytes };
+  const instance = { extents: [range], bytes, inflated: null, datasetAt: source.scan?.datasetAt ?? 0 };
+  if (edits.length === 0 || !isDeflated(source)) return await writeCopy(source, instance, edits, copying);
+  return await withNewFile(copying.names.folder, async ({ path: into }) => {
+    const inflated = await inflatedParts(range, into, copying.names.folder);
+    return await writeCopy(source, { ...instance, inflated }, edits, copying);
   });
-  try {
-    const to = await open(part, 'wx', 0o600).catch(refusedBy(names.folder));
-    try {
-      await splice(from, to, source.bytes, edits, onBytes).catch(refusedBy(names.folder));
-    } finally {
-      await to.close();
-    }
-    const { size, mtimeMs } = await from.stat();
-    if (size !== source.bytes || mtimeMs !== source.mtimeMs) {
-      throw new InputRefused(`${source.path} changed while it was being tagged; run again`);
-    }
-    return await names.give(source.path, (output) => gets(output, part).catch(refusedBy(names.folder)));
-  } finally {
-    await rm(part, { force: true });
-    await from.close();
-  }
 }
 
-/** Whether `output` is now the whole copy in `part`, or was the same before. */
-async function gets(output: string, part: string): Promise<boolean> {
-  try {
-    await link(part, output).catch(async (thrown: NodeJS.ErrnoException) => {
-      if (!noHardLinks.has(thrown.code)) throw thrown;
-      // What is replaced is then the empty file that took the name just before, and nothing else.
-      await (await open(output, 'wx', 0o600)).close();
-      await rename(part, output);
-    });
-    return true;
-  } catch (thrown) {
-    const error: NodeJS.ErrnoException = asError(thrown);
-    if (error.code !== 'EEXIST') throw error;
-    return await areEqual(output, part);
-  }
-}
-
-async function areEqual(path: string, other: string): Promise<boolean> {
-  const [facts, { size }] = [await lstat(path), await lstat(other)];
-  if (!facts.isFile() || facts.size !== size) return false;
-  const files = [await open(path, 'r'), await open(other, 'r')] as const;
-  try {
-    const theirs = pieces(files[1], 0, size);
-    for await (const piece of pieces(files[0], 0, size)) {
-      const { value } = await theirs.next();
-      if (value === undefined || Buffer.compare(piece, value) !== 0) return false;
-    }
-    return true;
-  } finally {
-    await Promise.all(files.map((file) => file.close()));
-  }
-}
-
-async function splice(
-  from: FileHandle,
-  to: FileHandle,
-  bytes: number,
-  edits: readonly Edit[],
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  let read = 0;
-  const copyTo = async (end: number): Promise<void> => {
-    for await (const piece of pieces(from, read, end)) {
-      await to.writeFile(piece);
-      onBytes(piece.length);
-    }
+/** Inflates the dataset into a file beside the copies; a moment later that is gone. */
+async function inflatedParts(
+  range: FileRange,
+  into: string,
+  folder: string,
+): Promise<StoredInstance<FileRange>['inflated']> {
+  const job = { of: 'dataset', ranges: [range], into, bytesMax: INSTANCE_BYTES_MAX, ratioMax } as const;
+  const { inflated } = await inflate(job).catch(refusedBy(folder));
+  if (inflated === undefined) throw changed(range.path);
+  const { headBytes, tailBytes } = inflated;
+  return {
+    head: { path: into, start: 0, bytes: headBytes },
+    tail: { path: into, start: headBytes, bytes: tailBytes },
   };
-  for (const { at, remove, insert } of edits) {
-    await copyTo(at);
-    await to.writeFile(insert);
-    read = at + remove;
+}
+
+async function writeCopy(
+  source: Inspection,
+  instance: StoredInstance<FileRange>,
+  edits: readonly Edit[],
+  { names, modifiedAt, onBytes }: Copying,
+): Promise<string> {
+  const segments = composeInstance(instance, edits);
+  const refused = refusedBy(names.folder);
+  return await withFile(source.path, (from) =>
+    withNewFile(names.folder, async (copy) => {
+      for (const segment of segments) {
+        for await (const chunk of chunksOf(segment, source.path, from)) {
+          await copy.write(chunk).catch(refused);
+          if (segment.from === 'stored') onBytes(chunk.byteLength);
+        }
+      }
+      const { size, mtimeMs } = await from.stat();
+      if (size !== source.bytes || mtimeMs !== source.mtimeMs) throw changed(source.path);
+      const times = recordedTimes(segments, modifiedAt);
+      return await names.give(source.path, async (output) => {
+        if (await copy.appearAs(output).catch(refused)) return true;
+        return await isSameCopy(output, copy.path, times).catch(refused);
+      });
+    }),
+  );
+}
+
+async function* chunksOf(
+  segment: Segment<FileRange>,
+  path: string,
+  from: FileHandle,
+): AsyncGenerator<Uint8Array> {
+  if (segment.from === 'insert') {
+    yield segment.insert;
+    return;
   }
-  await copyTo(bytes);
+  for (const range of segment.extents) {
+    const end = range.start + range.bytes;
+    if (range.path === path) yield* pieces(from, range.start, end);
+    else {
+      const file = await open(range.path, 'r');
+      try {
+        yield* pieces(file, range.start, end);
+      } finally {
+        await file.close();
+      }
+    }
+  }
+}
+
+async function withNewFile<T>(folder: string, use: (file: NewFile) => Promise<T>): Promise<T> {
+  const file = await NewFile.open(folder).catch(refusedBy(folder));
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+function changed(path: string): InputRefused {
+  return new InputRefused(`${path} changed while it was being tagged; run again`);
 }
 
 function refusedBy(output: string): (thrown: unknown) => never {

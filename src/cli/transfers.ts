@@ -6,7 +6,7 @@ import { connect, connectionOptions, connectionUsage } from './connection.ts';
 import { UsageError } from './errors.ts';
 import { PAGES_MAX } from './limits.ts';
 import { identifier, oneOf, parseOptions, required } from './options.ts';
-import { adviceFor, reasonLines, stateText, summaryOf, transferOf } from './outcome.ts';
+import { adviceFor, reasonLines, setAsideLines, stateText, summaryOf, transferOf } from './outcome.ts';
 import { tableLines } from './table.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
 
@@ -66,13 +66,14 @@ async function list(
   if (json) return;
   if (rows.length === 0) terminal.note('no transfers');
   else
-    for (const line of tableLines(['id', 'from', 'to', 'instances', 'size', 'state'], rows))
+    for (const line of tableLines(['id', 'from', 'to', 'instances', 'reports', 'size', 'state'], rows))
       terminal.print(line);
 }
 
 function rowOf(transfer: TransferAnswer): string[] {
-  const { id, from = '', to = [], instances, bytes } = transfer;
-  return [id, from, to.join(','), instances.toString(), sizeText(bytes), stateText(transfer)];
+  const { id, from = '', to = [], instances, reports, bytes } = transfer;
+  const counts = [instances, reports].map((count) => count.toString());
+  return [id, from, to.join(','), ...counts, sizeText(bytes), stateText(transfer)];
 }
 
 function show(terminal: Terminal, transfer: TransferAnswer, json: boolean): void {
@@ -87,11 +88,12 @@ function show(terminal: Terminal, transfer: TransferAnswer, json: boolean): void
   }
   for (const line of reasonLines(transfer)) terminal.print(line);
   for (const { sopInstanceUid, reasons, detail } of problems.slice(0, PROBLEMS_SHOWN)) {
-    const name = sopInstanceUid === '' ? 'an instance' : sopInstanceUid;
+    const name = sopInstanceUid === '' ? 'an instance or a report' : sopInstanceUid;
     terminal.print(
       `  ${name}: ${reasons.join(', ')}${detail === null || detail === undefined ? '' : ` (${detail})`}`,
     );
   }
+  for (const line of setAsideLines(transfer)) terminal.print(line);
   if (deliveries.length > 0) {
     const rows = deliveries.map(({ mailbox, state, delivered, of, lastOutcome }) => [
       mailbox,
@@ -99,7 +101,7 @@ function show(terminal: Terminal, transfer: TransferAnswer, json: boolean): void
       `${delivered.toString()} of ${of.toString()}`,
       lastOutcome ?? '',
     ]);
-    const head = ['mailbox', 'delivery', 'instances', 'last outcome'];
+    const head = ['mailbox', 'delivery', 'delivered', 'last outcome'];
     for (const line of tableLines(head, rows)) terminal.print(line);
   }
   const advice = adviceFor(transfer);

@@ -32,7 +32,7 @@ class OffsetMoved extends SluisError {
 }
 
 /**
- * Brings a package to the exchange as the upload of one transfer (tus 1.0.0, Core and Creation).
+ * Brings a package or a ZIP to the exchange as the upload of one transfer (tus 1.0.0, Core and Creation).
  *
  * Keeps nothing on this side: which upload belongs to the transfer and how far it is, the exchange
  * knows. So every failure has one answer, whatever it was: ask again where it stands and go on there.

@@ -1,20 +1,26 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Principal } from '../access/principal.ts';
 import type { AddressBook } from '../addressbook/address-book.ts';
-import { DIALECTS, type Dialect } from '../dicom/dialect.ts';
-import { Fatal } from '../ops/error.ts';
+import type { Dialect } from '../dicom/dialect.ts';
 import { newId } from '../state/ids.ts';
 import { keys } from '../state/keys.ts';
 import {
   type DeliveryRecord,
   type DeliveryState,
+  type InstanceRecord,
+  type MailboxRecord,
   priorities,
   type TransferRecord,
   type TransferState,
 } from '../state/records.ts';
-import type { State, Transaction } from '../state/state.ts';
+import type { Reader, State, Transaction } from '../state/state.ts';
+import { allOf, type Choices, Choosing } from './choice.ts';
+import type { DigestTable } from './digest-table.ts';
 import { DeliveryUnknown } from './errors.ts';
 import { Ledger } from './ledger.ts';
+import { instancesPerTurn } from './limits.ts';
 import { deliveriesEnded } from './metrics.ts';
+import { isSameRecipe, Recipes, retagged } from './recipes.ts';
 
 type EndState = 'delivered' | 'confirmed' | 'partial' | 'failed' | 'recalled';
 
@@ -31,43 +37,130 @@ const ended: ReadonlySet<DeliveryState> = new Set([
 export class Deliveries {
   readonly #state: State;
   readonly #addressBook: AddressBook;
+  readonly #recipes: Recipes;
 
-  constructor(parts: { state: State; addressBook: AddressBook }) {
+  /** @param parts.dialects built in and configured; those that are built in when absent */
+  constructor(parts: { state: State; addressBook: AddressBook; dialects?: readonly Dialect[] }) {
     this.#state = parts.state;
     this.#addressBook = parts.addressBook;
+    this.#recipes = new Recipes(parts.dialects);
   }
 
-  /** In the transaction that makes a transfer ready: one delivery a mailbox, its recipe frozen. */
-  queue(tx: Transaction, transfer: TransferRecord): void {
-    for (const id of transfer.to) {
-      const mailbox = this.#addressBook.mailbox(id);
-      const now = Date.now();
+  /**
+   * What each mailbox of a transfer gets, when all of its items are known. Looks at every item where a mailbox
+   * may get fewer, and gives the event loop back meanwhile.
+   */
+  async choose(transfer: TransferRecord): Promise<Choices> {
+    const choosing = new Choosing(transfer, this.#mailboxesOf(transfer));
+    for (let number = 0; number < choosing.items; number += 1) {
+      choosing.add(this.#item(this.#state, transfer.id, number));
+      if (number % instancesPerTurn === instancesPerTurn - 1) {
+        await nextTurn();
+      }
+    }
+    return choosing.end();
+  }
+
+  /**
+   * In the transaction that makes a transfer ready: one delivery a mailbox, its recipe and selection frozen.
+   *
+   * @param choices of choose(); without them they are made here, which for a large transfer takes a while
+   */
+  queue(tx: Transaction, transfer: TransferRecord, choices = this.#choices(tx, transfer)): void {
+    const now = Date.now();
+    const issuer = this.#addressBook.issuerOf(transfer.organization);
+    const queued = this.#mailboxesOf(transfer).map((mailbox) => {
+      const { selection, bytes, leftOut } = choices.get(mailbox.id) ?? allOf(transfer);
+      const isEmpty = selection.of === 0;
       const delivery: DeliveryRecord = {
         id: newId(now),
         transfer: transfer.id,
-        mailbox: id,
+        mailbox: mailbox.id,
         priority: transfer.priority,
-        recipe: { version: 1, dialect: dialectOf(mailbox.dialect) },
-        state: 'queued',
+        recipe: this.#recipes.of(mailbox, transfer, issuer, now),
+        state: isEmpty ? 'failed' : 'queued',
         delivered: 0,
-        of: transfer.instances,
+        of: selection.of,
+        bytes,
+        leftOut,
+        untagged: {},
         offered: false,
         attempts: 0,
         nextAttemptAt: now,
         failingSince: null,
-        lastOutcome: null,
+        lastOutcome: isEmpty ? 'nothing was sent that this mailbox takes: see what was left out' : null,
         queuedAt: now,
         updatedAt: now,
       };
       tx.put(keys.deliveries, delivery.id, delivery);
-      tx.put(keys.deliveriesOf, [transfer.id, delivery.id], id);
-      tx.put(keys.lanes, laneKey(delivery), 1);
-      tx.put(keys.unoffered, laneKey(delivery), 1);
-      tx.put(keys.ledgers, delivery.id, new Ledger(transfer.instances).bytes);
+      tx.put(keys.deliveriesOf, [transfer.id, delivery.id], mailbox.id);
+      tx.put(keys.ledgers, delivery.id, new Ledger(selection.of).bytes);
+      if (selection.bitmap !== null) {
+        tx.put(keys.selections, delivery.id, selection.bitmap);
+      }
+      if (isEmpty) {
+        deliveriesEnded.add(1, { state: 'failed' });
+      } else {
+        tx.put(keys.lanes, laneKey(delivery), 1);
+        tx.put(keys.unoffered, laneKey(delivery), 1);
+      }
       if (mailbox.organization !== transfer.organization) {
         tx.put(keys.transfersOf, [mailbox.organization, transfer.id], 'receiver');
       }
+      return delivery;
+    });
+    const state = transferStateOf(queued.map((delivery) => delivery.state));
+    if (state !== transfer.state) {
+      tx.put(keys.transfers, transfer.id, { ...transfer, state, updatedAt: now });
     }
+  }
+
+  /**
+   * In the transaction that attaches a BSN to a transfer: what is still on its way gets it. What was offered
+   * is prepared anew; what a receiver holds stays as it got it. Returns the mailboxes that have something to
+   * do.
+   */
+  retag(tx: Transaction, transfer: TransferRecord): string[] {
+    const mailboxes: string[] = [];
+    for (const { key } of this.#state.list(keys.deliveriesOf, { prefix: [transfer.id] })) {
+      const delivery = tx.get(keys.deliveries, key[1]);
+      if (delivery === undefined || hasEnded(delivery)) {
+        continue;
+      }
+      const now = Date.now();
+      const recipe = retagged(delivery.recipe, transfer.bsn, now);
+      if (recipe === undefined) {
+        continue;
+      }
+      if (delivery.offered) {
+        tx.remove(keys.digests, delivery.id);
+        tx.put(keys.unoffered, laneKey(delivery), 1);
+      }
+      tx.put(keys.deliveries, delivery.id, { ...delivery, recipe, offered: false, updatedAt: now });
+      mailboxes.push(delivery.mailbox);
+    }
+    return mailboxes;
+  }
+
+  /**
+   * Shows a prepared delivery to its mailbox, whole. Returns false, and does nothing, when it ended meanwhile
+   * or has another recipe now than `prepared`.
+   */
+  async offer(
+    prepared: DeliveryRecord,
+    digests: DigestTable,
+    untagged: DeliveryRecord['untagged'],
+  ): Promise<boolean> {
+    return this.#state.commit((tx) => {
+      const now = tx.get(keys.deliveries, prepared.id);
+      if (now === undefined || hasEnded(now) || !isSameRecipe(now.recipe, prepared.recipe)) {
+        return false;
+      }
+      tx.put(keys.digests, now.id, digests.stored);
+      tx.put(keys.deliveries, now.id, { ...now, offered: true, untagged, updatedAt: Date.now() });
+      tx.remove(keys.unoffered, laneKey(now));
+      return true;
+    });
   }
 
   /**
@@ -142,8 +235,6 @@ export class Deliveries {
       tx.put(keys.ledgers, id, ledger.bytes);
       if (ended.has(changed.state)) {
         tx.remove(keys.lanes, laneKey(changed));
-      }
-      if (changed.offered || ended.has(changed.state)) {
         tx.remove(keys.unoffered, laneKey(changed));
       }
       if (ended.has(changed.state) && !ended.has(now.state)) {
@@ -170,16 +261,26 @@ export class Deliveries {
       tx.put(keys.transfers, transfer.id, { ...transfer, state, updatedAt: Date.now() });
     }
   }
-}
 
-/** Throws Fatal for a dialect nobody defined: a mailbox must not get untagged studies by a typing error. */
-function dialectOf(name: string): Dialect {
-  const dialect = DIALECTS.find((one) => one.name === name);
-  if (dialect === undefined) {
-    const known = DIALECTS.map((one) => one.name).join(', ');
-    throw new Fatal(`no dialect is called ${name}: use one of ${known}`, 2);
+  #mailboxesOf(transfer: TransferRecord): MailboxRecord[] {
+    return transfer.to.map((mailbox) => this.#addressBook.mailbox(mailbox));
   }
-  return dialect;
+
+  #choices(reader: Reader, transfer: TransferRecord): Choices {
+    const choosing = new Choosing(transfer, this.#mailboxesOf(transfer));
+    for (let number = 0; number < choosing.items; number += 1) {
+      choosing.add(this.#item(reader, transfer.id, number));
+    }
+    return choosing.end();
+  }
+
+  #item(reader: Reader, transfer: string, number: number): InstanceRecord {
+    const item = reader.get(keys.instances, [transfer, number]);
+    if (item === undefined) {
+      throw new Error(`transfer ${transfer} has no item ${number}`);
+    }
+    return item;
+  }
 }
 
 export function hasEnded({ state }: DeliveryRecord): boolean {

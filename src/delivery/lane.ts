@@ -7,13 +7,23 @@ import { batchOf } from './batch.ts';
 import { type Deliveries, hasEnded } from './deliveries.ts';
 import { NothingSent, ReceiverUnclear, ReceiverUnreachable } from './errors.ts';
 import { entry, type Ledger } from './ledger.ts';
-import { deliveriesAheadMax, questionsInFlightMax } from './limits.ts';
+import { deliveriesAheadMax } from './limits.ts';
 import { attemptsFailed, deliveredBytes, instancesHeld, instancesRefused } from './metrics.ts';
-import { givenUp, isAboutTheInstance, readOutcome, wordsOfAnswer, wordsOfError } from './outcome.ts';
+import {
+  givenUp,
+  isAboutTheInstance,
+  readOutcome,
+  stateAfter,
+  wordsOfAnswer,
+  wordsOfError,
+} from './outcome.ts';
 import { Progress } from './progress.ts';
+import { askFor } from './questions.ts';
+import { isSameRecipe } from './recipes.ts';
 import { LaneRest } from './rest.ts';
 import type { TaggedInstance, Tagging } from './tagging.ts';
 import type { StowOutcome, StowReceiver } from './transports/stow.ts';
+import { countUntagged } from './untagged.ts';
 
 export interface LaneSettings {
   readonly connections: number;
@@ -152,8 +162,8 @@ export class Lane {
    * A fault with one delivery (its receiver's or our own) makes that one wait, not the others of the lane.
    * What we cut ourselves is no fault.
    */
-  #claim(delivery: DeliveryRecord, progress: Progress, numbers: readonly number[], job: Job): Job {
-    progress.take(numbers);
+  #claim(delivery: DeliveryRecord, progress: Progress, positions: readonly number[], job: Job): Job {
+    progress.take(positions);
     return (signal) =>
       job(signal)
         .catch(async (thrown: unknown) => {
@@ -161,44 +171,27 @@ export class Lane {
             await this.#failed(delivery, progress, asError(thrown));
           }
         })
-        .finally(() => progress.give(numbers));
+        .finally(() => progress.give(positions));
   }
 
   /** After a cut or a kill: perhaps the receiver has them. Ask before sending again. */
   async #ask(
     delivery: DeliveryRecord,
-    numbers: readonly number[],
+    positions: readonly number[],
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
     const { receiver, tagging } = this.#parts;
-    const tag = tagging.of(delivery);
-    const answers = new Map<number, boolean>();
-    const queue = [...numbers];
-    const askNext = async (): Promise<void> => {
-      try {
-        for (let number = queue.shift(); number !== undefined; number = queue.shift()) {
-          const tagged = await tag(number);
-          if (tagged.isTwin) {
-            // Found by its UID, it may be the other one: it goes out again.
-            answers.set(number, false);
-            continue;
-          }
-          answers.set(number, await receiver.holds(tagged, signal));
-          this.#reached();
-        }
-      } finally {
-        queue.length = 0;
-      }
-    };
-    const ends = await Promise.allSettled(Array.from({ length: questionsInFlightMax }, askNext));
-    const failed = ends.find((end) => end.status === 'rejected');
-    progress.asksFirst = failed === undefined;
+    const { held: answers, failure } = await askFor(positions, tagging.of(delivery), receiver, signal);
+    if ([...answers.keys()].some(({ isTwin }) => !isTwin)) {
+      this.#reached();
+    }
+    progress.asksFirst = failure === undefined;
     if (answers.size > 0) {
-      await this.#settle(delivery, (ledger) => {
-        for (const [number, held] of answers) {
-          const open = progress.isHopeless(number) ? entry.refused : entry.again;
-          ledger.set(number, held ? entry.held : open);
+      await this.#settle(delivery, [...answers.keys()], (ledger) => {
+        for (const [{ position }, held] of answers) {
+          const open = progress.isHopeless(position) ? entry.refused : entry.again;
+          ledger.set(position, held ? entry.held : open);
         }
         return null;
       });
@@ -206,14 +199,14 @@ export class Lane {
     if ([...answers.values()].includes(true)) {
       progress.failures = 0;
     }
-    if (failed !== undefined) {
-      throw asError(failed.reason);
+    if (failure !== undefined) {
+      throw asError(failure);
     }
   }
 
   async #send(
     delivery: DeliveryRecord,
-    numbers: number[],
+    positions: number[],
     progress: Progress,
     signal: AbortSignal,
   ): Promise<void> {
@@ -222,8 +215,8 @@ export class Lane {
     let sentBefore: ReadonlySet<number> = new Set();
     let outcome: StowOutcome;
     try {
-      batch = await batchOf(numbers, tagging.of(delivery), settings.batchBytes);
-      const rest = numbers.splice(batch.length);
+      batch = await batchOf(positions, tagging.of(delivery), settings.batchBytes);
+      const rest = positions.splice(batch.length);
       if (rest.length > 0) {
         // What does not fit is another connection's.
         progress.give(rest);
@@ -240,23 +233,23 @@ export class Lane {
         await this.#unmark(delivery, batch, sentBefore);
         throw asError(thrown.cause);
       }
-      progress.suspect(numbers, numbers.length);
+      progress.suspect(positions, positions.length);
       throw thrown;
     }
     this.#reached();
     const { answered, held, refused, unclear } = readOutcome(outcome, batch, sentBefore);
     progress.suspect(
-      unclear.map(({ number }) => number),
+      unclear.map(({ position }) => position),
       batch.length,
     );
     for (const one of batch.length === 1 ? unclear : []) {
       if (isAboutTheInstance(outcome, one)) {
-        progress.leftUnclear(one.number);
+        progress.leftUnclear(one.position);
       }
     }
-    await this.#settle(delivery, (ledger) => {
-      for (const [number, value] of answered) {
-        ledger.set(number, value);
+    await this.#settle(delivery, batch, (ledger) => {
+      for (const [position, value] of answered) {
+        ledger.set(position, value);
       }
       // Why one was refused is not written over by an answer in which all went well.
       const isNews = refused.length > 0 || ledger.tally().refused === 0;
@@ -277,27 +270,29 @@ export class Lane {
 
   /**
    * Written down before the first byte goes out: a kill from here on leaves "perhaps", never "not sent".
-   * Returns which of them may have gone out before; undefined when the delivery has ended meanwhile, and
-   * nothing is to be sent.
+   * Returns which of them may have gone out before; undefined when the delivery has ended meanwhile, or got
+   * another recipe: what was tagged by the old one is not to be sent.
    */
   async #markAsked(
     delivery: DeliveryRecord,
     batch: readonly TaggedInstance[],
   ): Promise<ReadonlySet<number> | undefined> {
     const sentBefore = new Set<number>();
-    const changed = await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
-      if (hasEnded(now)) {
+    let isMarked = false;
+    await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
+      isMarked = !hasEnded(now) && isSameRecipe(now.recipe, delivery.recipe);
+      if (!isMarked) {
         return now;
       }
-      for (const { number } of batch) {
-        if (ledger.get(number) === entry.again) {
-          sentBefore.add(number);
+      for (const { position } of batch) {
+        if (ledger.get(position) === entry.again) {
+          sentBefore.add(position);
         }
-        ledger.set(number, entry.asked);
+        ledger.set(position, entry.asked);
       }
       return { ...now, state: 'sending', attempts: now.attempts + 1 };
     });
-    return hasEnded(changed) ? undefined : sentBefore;
+    return isMarked ? sentBefore : undefined;
   }
 
   /** Nothing went out: they wait as before, and nobody has to be asked for them. */
@@ -306,23 +301,30 @@ export class Lane {
     batch: readonly TaggedInstance[],
     sentBefore: ReadonlySet<number>,
   ): Promise<void> {
-    await this.#settle(delivery, (ledger) => {
-      for (const { number } of batch) {
-        ledger.set(number, sentBefore.has(number) ? entry.again : entry.waiting);
+    await this.#settle(delivery, batch, (ledger) => {
+      for (const { position } of batch) {
+        ledger.set(position, sentBefore.has(position) ? entry.again : entry.waiting);
       }
       return null;
     });
   }
 
-  async #settle(delivery: DeliveryRecord, change: (ledger: Ledger) => string | null): Promise<void> {
+  /** `change` says what became of these; returns words for the sender, or null for nothing new. */
+  async #settle(
+    delivery: DeliveryRecord,
+    tagged: readonly TaggedInstance[],
+    change: (ledger: Ledger) => string | null,
+  ): Promise<void> {
     const changed = await this.#parts.deliveries.change(delivery.id, (now, ledger) => {
+      const open = tagged.filter(({ position }) => !ledger.isHeld(position));
       const lastOutcome = change(ledger) ?? now.lastOutcome;
-      const { held, refused, open } = ledger.tally();
-      // Given up while this request was still under way.
-      const stays = now.state === 'failed' && held > 0 ? 'partial' : now.state;
-      const state = open > 0 ? stays : refused === 0 ? 'delivered' : held === 0 ? 'failed' : 'partial';
+      const untagged = countUntagged(
+        now.untagged,
+        open.filter(({ position }) => ledger.isHeld(position)),
+      );
+      const { held } = ledger.tally();
       const failingSince = held > now.delivered ? null : now.failingSince;
-      return { ...now, state, delivered: held, failingSince, lastOutcome };
+      return { ...now, state: stateAfter(now, ledger), delivered: held, untagged, failingSince, lastOutcome };
     });
     this.#tellEnded(changed);
   }

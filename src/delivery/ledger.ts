@@ -1,5 +1,5 @@
 /**
- * What is known of each instance of one delivery: one byte an instance, in one record.
+ * What is known of each item of one delivery: one byte an item, by its position, in one record.
  *
  * `asked` is written before the first byte goes out. After a cut or a kill it means: perhaps the receiver
  * has it, ask before sending again. `again` was asked for and not found: it waits as at first, but what the
@@ -31,23 +31,27 @@ export class Ledger {
     this.bytes = typeof stored === 'number' ? new Uint8Array(stored) : Uint8Array.from(stored);
   }
 
-  get(instance: number): Entry {
-    const value = this.bytes[instance];
+  get(position: number): Entry {
+    const value = this.bytes[position];
     if (value === undefined || value > entry.again) {
-      throw new RangeError(`a ledger of ${this.bytes.length} instances has no valid entry ${instance}`);
+      throw new RangeError(`a ledger of ${this.bytes.length} instances has no valid entry ${position}`);
     }
     return value as Entry;
   }
 
+  isHeld(position: number): boolean {
+    const now = this.get(position);
+    return now === entry.held || now === entry.heldWithWarning;
+  }
+
   /** A held instance stays held: nothing that comes later can make it unsent. */
-  set(instance: number, value: Entry): void {
-    const now = this.get(instance);
-    if (now !== entry.held && now !== entry.heldWithWarning) {
-      this.bytes[instance] = value;
+  set(position: number, value: Entry): void {
+    if (!this.isHeld(position)) {
+      this.bytes[position] = value;
     }
   }
 
-  /** Instances with this entry, in order, at most `limit`. */
+  /** Positions with this entry, in order, at most `limit`. */
   find(value: Entry, limit: number, from = 0): number[] {
     const found: number[] = [];
     for (let at = this.bytes.indexOf(value, from); at >= 0 && found.length < limit; ) {

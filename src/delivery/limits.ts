@@ -27,3 +27,12 @@ export const instancesPerTurn = 1_000;
 
 /** Instances whose patches are held at once while digests are computed: some 300 bytes each. */
 export const digestBatchMax = 512;
+
+/** Kinds of objects that a delivery names as left out; its record is written anew with each answer of a receiver. */
+export const leftOutKindsMax = 32;
+
+/** The head of an instance up to its last edit is read to check what is sent; behind this only a private element is cut out. */
+export const checkedHeadBytesMax = 16 * 1024 * 1024;
+
+/** First look at an instance whose scan an earlier version made. */
+export const scanBytes = 64 * 1024;

@@ -14,7 +14,7 @@ interface ReadOutcome {
   readonly unclear: readonly TaggedInstance[];
 }
 
-/** `sentBefore`: the numbers of those that may have gone out earlier, without an answer. */
+/** `sentBefore`: the positions of those that may have gone out earlier, without an answer. */
 export function readOutcome(
   outcome: StowOutcome,
   batch: readonly TaggedInstance[],
@@ -22,17 +22,17 @@ export function readOutcome(
 ): ReadOutcome {
   const answered = new Map<number, Entry>();
   for (const one of batch) {
-    const value = entryOf(outcome, one, sentBefore.has(one.number));
+    const value = entryOf(outcome, one, sentBefore.has(one.position));
     if (value !== undefined) {
-      answered.set(one.number, value);
+      answered.set(one.position, value);
     }
   }
-  const isRefused = ({ number }: TaggedInstance): boolean => answered.get(number) === entry.refused;
+  const isRefused = ({ position }: TaggedInstance): boolean => answered.get(position) === entry.refused;
   return {
     answered,
-    held: batch.filter((one) => answered.has(one.number) && !isRefused(one)),
+    held: batch.filter((one) => answered.has(one.position) && !isRefused(one)),
     refused: batch.filter(isRefused),
-    unclear: batch.filter(({ number }) => !answered.has(number)),
+    unclear: batch.filter(({ position }) => !answered.has(position)),
   };
 }
 
@@ -80,6 +80,16 @@ export function wordsOfError(error: Error): string {
   return error instanceof SluisError
     ? `${error.message}${code}`
     : `the request did not come to an end${code}`;
+}
+
+/** What a pushed delivery is after an answer. */
+export function stateAfter(now: DeliveryRecord, ledger: Ledger): DeliveryRecord['state'] {
+  const { held, refused, open } = ledger.tally();
+  if (open > 0) {
+    // Given up while this request was still under way.
+    return now.state === 'failed' && held > 0 ? 'partial' : now.state;
+  }
+  return refused === 0 ? 'delivered' : held === 0 ? 'failed' : 'partial';
 }
 
 /** How a delivery ends that is given up. What was sent and never answered for is neither held nor refused. */

@@ -20,15 +20,15 @@ export class Progress {
   /** Instance → answers to it alone that said neither yes nor no. */
   readonly #unclear = new Map<number, number>();
 
-  take(numbers: readonly number[]): void {
-    for (const number of numbers) {
-      this.#busy.add(number);
+  take(positions: readonly number[]): void {
+    for (const position of positions) {
+      this.#busy.add(position);
     }
   }
 
-  give(numbers: readonly number[]): void {
-    for (const number of numbers) {
-      this.#busy.delete(number);
+  give(positions: readonly number[]): void {
+    for (const position of positions) {
+      this.#busy.delete(position);
     }
   }
 
@@ -44,34 +44,34 @@ export class Progress {
   toSend(ledger: Ledger, most: number): number[] {
     const limit = most + this.#suspects.size;
     const open = [...this.#free(ledger, entry.waiting, limit), ...this.#free(ledger, entry.again, limit)];
-    const failedAlone = (number: number): number => this.#suspects.get(number) ?? 0;
-    const next = open.find((number) => failedAlone(number) === 0);
+    const failedAlone = (position: number): number => this.#suspects.get(position) ?? 0;
+    const next = open.find((position) => failedAlone(position) === 0);
     if (this.failures > 0 && next !== undefined) {
       return [next];
     }
-    const fresh = open.filter((number) => !this.#suspects.has(number));
+    const fresh = open.filter((position) => !this.#suspects.has(position));
     return fresh.length > 0
       ? fresh.slice(0, most)
       : open.toSorted((a, b) => failedAlone(a) - failedAlone(b)).slice(0, 1);
   }
 
   /** A request with these instances failed, or did not say what became of them. */
-  suspect(numbers: readonly number[], sent: number): void {
-    for (const number of numbers) {
-      this.#suspects.set(number, (this.#suspects.get(number) ?? 0) + (sent === 1 ? 1 : 0));
+  suspect(positions: readonly number[], sent: number): void {
+    for (const position of positions) {
+      this.#suspects.set(position, (this.#suspects.get(position) ?? 0) + (sent === 1 ? 1 : 0));
     }
   }
 
   /** The receiver took an instance alone and said neither that it holds it nor that it refuses it. */
-  leftUnclear(number: number): void {
-    this.#unclear.set(number, (this.#unclear.get(number) ?? 0) + 1);
+  leftUnclear(position: number): void {
+    this.#unclear.set(position, (this.#unclear.get(position) ?? 0) + 1);
   }
 
-  isHopeless(number: number): boolean {
-    return (this.#unclear.get(number) ?? 0) >= unclearAnswersMax;
+  isHopeless(position: number): boolean {
+    return (this.#unclear.get(position) ?? 0) >= unclearAnswersMax;
   }
 
   #free(ledger: Ledger, value: Entry, limit: number): number[] {
-    return ledger.find(value, limit + this.#busy.size).filter((number) => !this.#busy.has(number));
+    return ledger.find(value, limit + this.#busy.size).filter((position) => !this.#busy.has(position));
   }
 }

@@ -1,3 +1,5 @@
+import { trimPadding } from './text.ts';
+
 /**
  * Decoder by the defined term of (0008,0005), PS3.3 section C.12.1.1.2, as WHATWG names it. The
  * `ISO 2022 IR` terms mean the same sets, reached by escape sequences.
@@ -19,6 +21,25 @@ const LABELS: ReadonlyMap<string, string> = new Map([
   ['GB18030', 'gb18030'],
   ['GBK', 'gbk'],
 ]);
+
+/** Every defined term, with what code extensions add: PS3.3 tables C.12-2 to C.12-5. */
+const TERMS: ReadonlySet<string> = new Set([
+  ...'13 100 101 109 110 126 127 138 144 148 166 192 203'.split(' ').map((set) => `ISO_IR ${set}`),
+  ...'6 13 58 87 100 101 109 110 126 127 138 144 148 149 159 166 203'
+    .split(' ')
+    .map((set) => `ISO 2022 IR ${set}`),
+  'GB18030',
+  'GBK',
+]);
+
+/**
+ * True when every term of (0008,0005) is one that the standard defines; an empty one stands for ASCII.
+ * Near misses (`ISO_IR_100`, `ISO_IR 6`, `UTF-8`) are none: no two readers take them for the same set.
+ */
+export function isCharacterSet(specificCharacterSet: string): boolean {
+  const terms = specificCharacterSet.split('\\').map(trimPadding);
+  return terms.every((term) => term === '' || TERMS.has(term));
+}
 
 /** What nothing declares is ASCII by the standard and Latin 1 by habit. */
 const LABEL_DEFAULT = 'windows-1252';

@@ -8,7 +8,9 @@ import {
   UNDEFINED,
 } from './element.ts';
 import { DicomError } from './error.ts';
+import { SMALL_VALUE_BYTES_MAX } from './limits.ts';
 import { Nesting } from './nesting.ts';
+import { PixelData } from './pixel-data.ts';
 import type { Scan } from './scan.ts';
 import { Tag, tagText } from './tags.ts';
 
@@ -26,7 +28,8 @@ export type Completeness =
 /**
  * Tells whether an instance is whole: fed with all its bytes in order, it walks from where the scan
  * ended to the last element, passing over values and entering only what has no length (fragments of
- * encapsulated pixel data among it). A header may be split over chunks; no value is held.
+ * encapsulated pixel data among it). A header may be split over chunks; of values only the few bytes of
+ * group 0028 are held that tell how much pixel data there has to be, and less is TRUNCATED.
  *
  * Trailing padding, the element (FFFC,FFFC) or zeros, is no fault.
  */
@@ -44,11 +47,17 @@ export class DatasetWalk {
   /** The last element of the top level; the scan has seen to those before. */
   #last: number = Tag.seriesInstanceUid;
   #padding = false;
+  readonly #pixels: PixelData;
+  /** A value that is wanted, how many of its bytes are here, and those. */
+  #wanted: Header | undefined;
+  #held = 0;
+  readonly #value = new Uint8Array(SMALL_VALUE_BYTES_MAX);
   #fault: Completeness | undefined;
 
   constructor(scan: Scan, instanceBytes: number) {
     this.#total = instanceBytes;
     this.#nesting = new Nesting(scan.encoding);
+    this.#pixels = new PixelData(scan);
     this.#next = scan.scannedTo;
   }
 
@@ -57,11 +66,13 @@ export class DatasetWalk {
     const start = this.#fed;
     const end = start + chunk.byteLength;
     const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#hold(chunk, start);
     while (this.#fault === undefined && !this.#padding && this.#next + this.#carried < end) {
       const at = this.#next + this.#carried - start;
       if (this.#carried === 0 && at + HEADER_BYTES_MAX <= chunk.byteLength)
         this.#take(view, at, HEADER_BYTES_MAX);
       else this.#collect(chunk, at);
+      this.#hold(chunk, start);
     }
     if (this.#padding && this.#fault === undefined)
       this.#expectZeros(chunk, Math.max(0, this.#next - start), start);
@@ -91,6 +102,20 @@ export class DatasetWalk {
     this.#carry.set(taken, this.#carried);
     this.#carried += taken.byteLength;
     if (this.#carried === wanted) this.#take(this.#carryView, 0, wanted);
+  }
+
+  /** Takes what the chunk has of a wanted value, which ends where the next header begins. */
+  #hold(chunk: Uint8Array, start: number): void {
+    if (this.#wanted === undefined) return;
+    const { length } = this.#wanted;
+    const from = this.#next - length + this.#held - start;
+    const taken = chunk.subarray(from, from + length - this.#held);
+    this.#value.set(taken, this.#held);
+    this.#held += taken.byteLength;
+    if (this.#held < length) return;
+    this.#pixels.value(this.#wanted, this.#value.subarray(0, length));
+    this.#wanted = undefined;
+    this.#held = 0;
   }
 
   /** Acts on the header at `at`, of which `available` bytes are there. */
@@ -128,6 +153,12 @@ export class DatasetWalk {
     }
     this.#next = end;
     this.#carried = 0;
+    if (inside) {
+      this.#pixels.inside(header);
+    } else {
+      this.#pixels.element(header, at);
+      if (this.#pixels.wants(header)) this.#wanted = header;
+    }
   }
 
   #order(header: Header, at: number): void {

@@ -14,7 +14,7 @@ export const HEADER_BYTES_MIN = 8;
 export const HEADER_BYTES_MAX = 12;
 
 /** A VR as its two letters in one number; 0 where the encoding has none. */
-function vrCode(letters: string): number {
+export function vrCode(letters: string): number {
   return (letters.charCodeAt(0) << 8) | letters.charCodeAt(1);
 }
 
@@ -24,6 +24,8 @@ export const VR = {
   UN: vrCode('UN'),
   OB: vrCode('OB'),
   OW: vrCode('OW'),
+  LO: vrCode('LO'),
+  SH: vrCode('SH'),
 } as const;
 
 const LONG = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' ').map(vrCode);

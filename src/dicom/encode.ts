@@ -2,14 +2,21 @@ import { HEADER_BYTES_MAX, HEADER_BYTES_MIN } from './element.ts';
 import type { Encoding } from './syntaxes.ts';
 import { Tag } from './tags.ts';
 
-/** The few kinds of element that a dialect writes. UT has the long form of a header, the others the short. */
-type WrittenVr = 'LO' | 'CS' | 'UT';
+/** The few kinds of element that a patch writes. UT has the long form of a header, the others the short. */
+type WrittenVr = 'LO' | 'CS' | 'DT' | 'UT';
 
-/** One element with an ASCII value, padded with a space to even length (PS3.5 sections 6.2 and 7.1). */
+/**
+ * One element with a text of a byte for each character, padded with a space to even length (PS3.5 sections
+ * 6.2 and 7.1).
+ */
 export function encodeText(tag: number, vr: WrittenVr, value: string, encoding: Encoding): Uint8Array {
-  const padded = value.length % 2 === 0 ? value : `${value} `;
-  const header = encodeHeader(tag, vr, padded.length, encoding);
-  return concat([header, Uint8Array.from(padded, (character) => character.charCodeAt(0))]);
+  const bytes = textBytes(value.length % 2 === 0 ? value : `${value} `);
+  return concat([encodeHeader(tag, vr, bytes.byteLength, encoding), bytes]);
+}
+
+/** The bytes of ASCII, and of what plainText() made of others. */
+export function textBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** A sequence of defined length around items that are ready. */
@@ -31,11 +38,25 @@ export function encodeUint32(value: number, encoding: Encoding): Uint8Array {
   return writeLength(new Uint8Array(4), 0, value, encoding);
 }
 
+/** A 16 bit number by itself, as the lengths of short headers are written. */
+export function encodeUint16(value: number, encoding: Encoding): Uint8Array {
+  const bytes = new Uint8Array(2);
+  new DataView(bytes.buffer).setUint16(0, value, encoding !== 'explicit-be');
+  return bytes;
+}
+
+/** A header of implicit VR alone; the length may be UNDEFINED. */
+export function encodeImplicitHeader(tag: number, length: number): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES_MIN);
+  writeTag(header, tag, 'implicit-le');
+  return writeLength(header, 4, length, 'implicit-le');
+}
+
 function encodeHeader(tag: number, vr: WrittenVr | 'SQ', length: number, encoding: Encoding): Uint8Array {
-  const long = encoding !== 'implicit-le' && (vr === 'SQ' || vr === 'UT');
+  if (encoding === 'implicit-le') return encodeImplicitHeader(tag, length);
+  const long = vr === 'SQ' || vr === 'UT';
   const header = new Uint8Array(long ? HEADER_BYTES_MAX : HEADER_BYTES_MIN);
   writeTag(header, tag, encoding);
-  if (encoding === 'implicit-le') return writeLength(header, 4, length, encoding);
   header[4] = vr.charCodeAt(0);
   header[5] = vr.charCodeAt(1);
   if (long) return writeLength(header, 8, length, encoding);
@@ -54,7 +75,7 @@ function writeLength(into: Uint8Array, at: number, length: number, encoding: Enc
   return into;
 }
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,28 +1,43 @@
 import { HEADER_BYTES_MIN, readHeader, UNDEFINED } from './element.ts';
 import { DicomError } from './error.ts';
-import { NESTED_VALUES_MAX, VALUE_BYTES_MAX } from './limits.ts';
+import { SEQUENCES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { collectOtherIds, type OtherId } from './other-ids.ts';
 import type { Scan } from './scan.ts';
+import type { Encoding } from './syntaxes.ts';
 import { Tag } from './tags.ts';
 import { plainText } from './text.ts';
 import { itemsEncoding, type OnValue, passOver, visitItems } from './visit.ts';
-import { Window } from './window.ts';
+import type { Window } from './window.ts';
 
-/** What identifies people in an instance, raw: bytes and byte-for-character text, nothing decoded or judged. */
+/** Where one of the dataset's own sequences lies; offsets in the instance. */
+export interface SequenceSite {
+  readonly tag: number;
+  /** Its first byte, and behind its header, and behind the whole of it. */
+  readonly at: number;
+  readonly from: number;
+  readonly to: number;
+  /** It ends at a delimiter. */
+  readonly open: boolean;
+  /** How its items are written. */
+  readonly encoding: Encoding;
+}
+
+/** What an instance says of its own patient, raw: bytes and byte-for-character text, nothing decoded or judged. */
 export interface IdentityValues {
-  /** Values of the dataset itself; those over VALUE_BYTES_MAX are left out. */
+  /** Values of the dataset itself; those over VALUE_BYTES_MAX are left out, free text is cut. */
   readonly own: ReadonlyMap<number, Uint8Array>;
   /** The items of the dataset's own (0010,1002), by number. */
   readonly otherIds: ReadonlyMap<number, OtherId>;
   /** (0040,0032) of the dataset's own (0010,0024); '' when absent. */
   readonly issuerUniversalEntityId: string;
-  /**
-   * What nested datasets call their patient: ids of (0010,0020) and (0010,1000), names of (0010,0010).
-   * One more than NESTED_VALUES_MAX stands for any number.
-   */
-  readonly nestedIds: ReadonlySet<string>;
-  readonly nestedNames: ReadonlySet<string>;
+  /** One more than SEQUENCES_MAX stands for any number. */
+  readonly sequences: readonly SequenceSite[];
 }
+
+/** Where people write what has no place of its own. */
+const FREE_TEXT = [Tag.additionalPatientHistory, Tag.patientComments, Tag.imageComments] as const;
+
+const freeText: ReadonlySet<number> = new Set(FREE_TEXT);
 
 const OWN: ReadonlySet<number> = new Set([
   Tag.specificCharacterSet,
@@ -33,59 +48,53 @@ const OWN: ReadonlySet<number> = new Set([
   Tag.patientBirthDate,
   Tag.patientSex,
   Tag.otherPatientIds,
+  Tag.otherPatientNames,
+  Tag.medicalRecordLocator,
+  ...FREE_TEXT,
 ]);
 
-/** Reads the dataset as far as the window goes. Never throws for bytes that scan() accepted. */
-export function readIdentityValues(bytes: Uint8Array, scan: Scan): IdentityValues {
+/** Reads the dataset as far as the window goes and its tags ascend. Never throws for bytes that scan() accepted. */
+export function readIdentityValues(window: Window, scan: Scan): IdentityValues {
+  const { bytes } = window;
   const own = new Map<number, Uint8Array>();
-  const nested = new NestedIdentities(bytes);
-  const window = new Window(bytes, bytes.byteLength);
+  const otherIds = new Map<number, OtherId>();
+  const sequences: SequenceSite[] = [];
+  let issuerUniversalEntityId = '';
+  const ofIssuer: OnValue = (tag, from, to, path) => {
+    const belongs = tag === Tag.universalEntityId && path.length === 1 && path[0]?.item === 0;
+    if (belongs && to - from <= VALUE_BYTES_MAX)
+      issuerUniversalEntityId = plainText(bytes.subarray(from, to));
+  };
+  let last = -1;
   let at = scan.datasetAt;
   passingOverFaults(() => {
     while (at + HEADER_BYTES_MIN <= bytes.byteLength) {
       const header = readHeader(window, at, scan.encoding);
       const { tag, length } = header;
+      // What comes twice must not replace what came first; the walk has it refused.
+      if (tag <= last) break;
+      last = tag;
       const from = at + header.bytes;
       const encoding = itemsEncoding(window, header, at, scan.encoding);
-      const end = passOver(window, at, header, scan.encoding);
+      const to = passOver(window, at, header, scan.encoding);
       if (encoding !== undefined) {
-        const sequence = { tag, from, limit: end, open: length === UNDEFINED, encoding };
-        // What cannot be read inside does not hide what stands behind.
-        passingOverFaults(() => visitItems(window, sequence, nested.collectorOf(tag)));
-      } else if (OWN.has(tag) && length <= VALUE_BYTES_MAX) {
-        own.set(tag, bytes.subarray(from, end));
+        const sequence = { tag, at, from, to, open: length === UNDEFINED, encoding };
+        if (sequences.length <= SEQUENCES_MAX) sequences.push(sequence);
+        if (tag === Tag.otherPatientIdsSequence) visit(window, sequence, collectOtherIds(bytes, otherIds));
+        if (tag === Tag.issuerOfPatientIdQualifiers) visit(window, sequence, ofIssuer);
+      } else if (OWN.has(tag) && (length <= VALUE_BYTES_MAX || freeText.has(tag))) {
+        own.set(tag, bytes.subarray(from, Math.min(to, from + VALUE_BYTES_MAX)));
       }
-      at = end;
+      at = to;
     }
   });
-  const { otherIds, issuerUniversalEntityId, ids, names } = nested;
-  return { own, otherIds, issuerUniversalEntityId, nestedIds: ids, nestedNames: names };
+  return { own, otherIds, issuerUniversalEntityId, sequences };
 }
 
-class NestedIdentities {
-  readonly otherIds = new Map<number, OtherId>();
-  readonly ids = new Set<string>();
-  readonly names = new Set<string>();
-  issuerUniversalEntityId = '';
-  readonly #bytes: Uint8Array;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  collectorOf(sequence: number): OnValue {
-    if (sequence === Tag.otherPatientIdsSequence) return collectOtherIds(this.#bytes, this.otherIds);
-    return (tag, from, to, path) => {
-      if (to - from > VALUE_BYTES_MAX) return;
-      const text = () => plainText(this.#bytes.subarray(from, to));
-      if (tag === Tag.patientName && this.names.size <= NESTED_VALUES_MAX) this.names.add(text());
-      const isId = tag === Tag.patientId || tag === Tag.otherPatientIds;
-      if (isId && this.ids.size <= NESTED_VALUES_MAX) this.ids.add(text());
-      const qualifies =
-        sequence === Tag.issuerOfPatientIdQualifiers && path.length === 1 && path[0]?.item === 0;
-      if (qualifies && tag === Tag.universalEntityId) this.issuerUniversalEntityId = text();
-    };
-  }
+/** Reads all that a sequence holds, however deep; what cannot be read inside ends it without an error. */
+export function visit(window: Window, sequence: SequenceSite, onValue: OnValue): void {
+  const { tag, from, to, open, encoding } = sequence;
+  passingOverFaults(() => visitItems(window, { tag, from, limit: to, open, encoding }, onValue));
 }
 
 function passingOverFaults(read: () => void): void {

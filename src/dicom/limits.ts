@@ -13,6 +13,18 @@ export const IDENTITY_BYTES = 128 * 1024;
 /** (0010,1002) is read again for each patch, on the main thread: room for 300 items of nl-2010, where two are usual. */
 export const OTHER_IDS_BYTES_MAX = 64 * 1024;
 
+/** What a patch reads again of group 0010, from Patient ID to (0010,1002), each time it is made. */
+export const PATIENT_BYTES_MAX = 192 * 1024;
+
+/** Tags that a signature lists. Whole objects are signed too, and then everything may as well be. */
+export const SIGNED_TAGS_MAX = 1024;
+
+/** MAC parameters of one instance: a few hundred bytes each, and one for each signature. */
+export const MAC_PARAMETERS_BYTES_MAX = 256 * 1024;
+
+/** Private groups with a length, which a patch may have to count anew. Objects have 20 private groups. */
+export const COUNTED_GROUPS_MAX = 64;
+
 /** Different ids, and different names, that nested datasets give their patients: with more they are not one person. */
 export const NESTED_VALUES_MAX = 256;
 
@@ -28,3 +40,24 @@ export const UID_CHARACTERS_MAX = 64;
 /** PS3.5 table 6.2-1: the longest LO, and the longest CS. UT may be longer, an OID may not (section 9.1). */
 export const LO_CHARACTERS_MAX = 64;
 export const CS_CHARACTERS_MAX = 16;
+
+/** PS3.5 table 6.2-1: the longest DT. */
+export const DT_CHARACTERS_MAX = 26;
+
+/** The longest even value that a header with a 16 bit length announces (PS3.5 section 7.1.2). */
+export const SHORT_VALUE_BYTES_MAX = 65_534;
+
+/** Top-level sequences of one instance that are searched for other people. Enhanced multi-frames have about 50. */
+export const SEQUENCES_MAX = 4096;
+
+/** Elements listed in each record as holding another person. Real ones have one or two. */
+export const FOREIGN_ELEMENTS_MAX = 64;
+
+/** Numbers kept from one free text, or from all sequences: none of them decides. */
+export const HINTS_MAX = 64;
+
+/** PID-3 of a patient with 60 identifiers, HL7's 250 characters each. What is longer is no list of identifiers. */
+export const PID3_CHARACTERS_MAX = 15_000;
+
+/** The longest value the walk holds, to judge the pixel data by: a CS, or an IS with its padding. */
+export const SMALL_VALUE_BYTES_MAX = 16;

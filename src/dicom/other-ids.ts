@@ -6,38 +6,79 @@ import { type OnValue, visitItems } from './visit.ts';
 import { Window } from './window.ts';
 
 /** What one item of (0010,1002) says about one number; '' for what it does not say. Byte for character. */
-export interface OtherId {
+export interface OtherId extends Qualifiers {
   patientId: string;
   issuerOfPatientId: string;
   typeOfPatientId: string;
+}
+
+/** What the one item of (0010,0024) says about who issued a number. */
+export interface Qualifiers {
   universalEntityId: string;
   universalEntityIdType: string;
   identifierTypeCode: string;
 }
 
-type Field = keyof OtherId;
-
 /** PS3.3 table 10-18: what the item itself holds, and what its (0010,0024) holds. */
-const IN_ITEM: ReadonlyMap<number, Field> = new Map([
+const IN_ITEM: ReadonlyMap<number, keyof OtherId> = new Map([
   [Tag.patientId, 'patientId'],
   [Tag.issuerOfPatientId, 'issuerOfPatientId'],
   [Tag.typeOfPatientId, 'typeOfPatientId'],
 ]);
-const IN_QUALIFIERS: ReadonlyMap<number, Field> = new Map([
+const IN_QUALIFIERS: ReadonlyMap<number, keyof Qualifiers> = new Map([
   [Tag.universalEntityId, 'universalEntityId'],
   [Tag.universalEntityIdType, 'universalEntityIdType'],
   [Tag.identifierTypeCode, 'identifierTypeCode'],
 ]);
 
+export const NO_QUALIFIERS: Readonly<Qualifiers> = {
+  universalEntityId: '',
+  universalEntityIdType: '',
+  identifierTypeCode: '',
+};
+
 function emptyId(): OtherId {
-  return {
-    patientId: '',
-    issuerOfPatientId: '',
-    typeOfPatientId: '',
-    universalEntityId: '',
-    universalEntityIdType: '',
-    identifierTypeCode: '',
-  };
+  return { patientId: '', issuerOfPatientId: '', typeOfPatientId: '', ...NO_QUALIFIERS };
+}
+
+/** True when both say the same of the number and of who issued it. */
+export function isSameId(one: Readonly<OtherId>, other: Readonly<OtherId>): boolean {
+  return (
+    one.patientId === other.patientId &&
+    one.issuerOfPatientId === other.issuerOfPatientId &&
+    one.typeOfPatientId === other.typeOfPatientId &&
+    isSameQualifiers(one, other)
+  );
+}
+
+export function isSameQualifiers(one: Readonly<Qualifiers>, other: Readonly<Qualifiers>): boolean {
+  return (
+    one.universalEntityId === other.universalEntityId &&
+    one.universalEntityIdType === other.universalEntityIdType &&
+    one.identifierTypeCode === other.identifierTypeCode
+  );
+}
+
+/**
+ * What a (0010,0024) says whose bytes, without header and delimiter, are `items`; undefined when it says
+ * nothing at all: no item, or none with a value.
+ *
+ * @throws DicomError when they are not a sequence of items
+ */
+export function readQualifiers(items: Uint8Array, encoding: Encoding): Qualifiers | undefined {
+  const found = { ...NO_QUALIFIERS };
+  let says = false;
+  visitItems(
+    new Window(items, items.byteLength),
+    { tag: Tag.issuerOfPatientIdQualifiers, from: 0, limit: items.byteLength, open: false, encoding },
+    (tag, from, to, path) => {
+      if (to > from) says = true;
+      const field = path.length === 1 && path[0]?.item === 0 ? IN_QUALIFIERS.get(tag) : undefined;
+      if (field !== undefined && to - from <= VALUE_BYTES_MAX)
+        found[field] = plainText(items.subarray(from, to));
+    },
+  );
+  return says ? found : undefined;
 }
 
 /**

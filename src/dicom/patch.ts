@@ -1,48 +1,79 @@
-import { isBsn } from './bsn.ts';
-import { type Dialect, formFault, type OtherPatientIdForm } from './dialect.ts';
+import { appendingItems, type Change, removing } from './change.ts';
+import { writesNothing } from './dialect.ts';
 import { type Edit, growth } from './edit.ts';
-import { encodeItem, encodeSequence, encodeText, encodeUint32 } from './encode.ts';
-import { type OtherId, readOtherIds } from './other-ids.ts';
-import type { OtherPatientIdsSite, Scan } from './scan.ts';
+import { concat, encodeUint32 } from './encode.ts';
+import { checkForeign } from './foreign-removal.ts';
+import { originalAttributesItem } from './original-attributes.ts';
+import { patientChanges } from './patient-changes.ts';
+import { PatientElements } from './patient-elements.ts';
+import { patientBytes } from './patient-sites.ts';
+import { checkRecipe, type PatchRecipe } from './recipe.ts';
+import type { Scan } from './scan.ts';
+import { endOf, itemEncoding, PATIENT_ATTRIBUTES } from './sites.ts';
 import { DICOMDIR } from './sop-classes.ts';
-import type { Encoding } from './syntaxes.ts';
-import { Tag } from './tags.ts';
+import { groupOf, Tag } from './tags.ts';
 
-/** What a receiver gets: how the BSN is written, and which. */
-export interface PatchRecipe {
-  readonly dialect: Dialect;
-  /** Nine digits; undefined when there is none to write. */
-  readonly bsn: string | undefined;
+export type { Issuer, PatchRecipe, PatientIdPolicy } from './recipe.ts';
+export { issuerFault } from './recipe.ts';
+
+/** The edits of one instance, or why there are none and it has to go as it came. */
+export interface Patch {
+  readonly edits: readonly Edit[];
+  /**
+   * `SIGNED_OBJECT`: a signature covers what would change. `NO_RECORD`: what would change could not be
+   * recorded in (0400,0561), or kept in (0010,1002).
+   */
+  readonly refused: 'SIGNED_OBJECT' | 'NO_RECORD' | null;
 }
 
 /**
- * The stored bytes [start, end) that patch() has to see: the items that are already in (0010,1002).
- * Undefined when there are none, which is nearly always.
+ * The stored bytes [start, end) that patch() has to see: from the first to the last of the attributes of
+ * group 0010 that it may change, some hundred bytes and never more than PATIENT_BYTES_MAX. Undefined when
+ * none is there.
  */
 export function patchNeeds(scan: Scan): { start: number; end: number } | undefined {
-  const site = scan.sites.otherPatientIds;
-  if (scan.sopClassUid === DICOMDIR || site.state === 'absent' || site.from === site.to) return undefined;
-  return { start: site.from, end: site.to };
+  return scan.sopClassUid === DICOMDIR ? undefined : patientBytes(scan.sites);
 }
 
 /**
- * The edits that write the BSN as the dialect wants it: one more item in (0010,1002), never in the
- * place of another, and (0010,0000) recounted where it stands. None when the item is there already,
- * when there is no BSN or the dialect writes none, and never in a DICOMDIR.
+ * The edits that turn a stored instance into the one a receiver gets, ascending and not overlapping: the
+ * BSN as the dialect writes it, the issuer of a Patient ID that names none, foreign identities taken out,
+ * what stood there before in (0400,0561), and the group lengths that there are counted anew. No edits when all
+ * that is there already, never any in a DICOMDIR, and with a dialect that writes nothing only those of
+ * `foreign`. Patching what was patched, with the same recipe, gives none.
  *
  * `seen` holds the bytes that patchNeeds() named. The edits hold the BSN: never store or log them.
  *
  * @throws DicomError when `seen` is not what was scanned
- * @throws RangeError on a caller's mistake: `seen` missing, no BSN in `recipe.bsn`, a dialect that formFault() refuses
+ * @throws RangeError on a caller's mistake: `seen` missing, no BSN in `recipe.bsn`, texts that formFault() or
+ *   issuerFault() refuse, `foreign` elements that cannot be any of this instance
  */
-export function patch(scan: Scan, recipe: PatchRecipe, seen?: Uint8Array): Edit[] {
-  const form = recipe.dialect.otherPatientId;
-  if (form === null || recipe.bsn === undefined || scan.sopClassUid === DICOMDIR) return [];
-  const wanted = idOf(recipe.bsn, form);
-  const site = scan.sites.otherPatientIds;
-  if (site.state !== 'absent' && isThere(scan, wanted, site.encoding, seen)) return [];
-  const edits = insertionOf(wanted, site, scan.encoding);
-  return [...groupLengthEdit(scan, growth(edits)), ...edits];
+export function patch(scan: Scan, recipe: PatchRecipe, seen?: Uint8Array): Patch {
+  if (scan.sopClassUid === DICOMDIR) return NOTHING;
+  checkRecipe(recipe);
+  const foreign = recipe.foreign ?? [];
+  checkForeign(scan, foreign);
+  const patient = writesNothing(recipe.dialect) ? undefined : new PatientElements(scan, seen);
+  const own = patient === undefined ? [] : patientChanges(patient, recipe);
+  const recorded = own && (patient === undefined ? [] : recordOf(scan, recipe, own, patient));
+  const changes = [...(own ?? []), ...(recorded ?? []), ...foreign.map(removing)];
+  if (isSigned(scan, changes)) return { edits: [], refused: 'SIGNED_OBJECT' };
+  if (recorded === undefined) return { edits: [], refused: 'NO_RECORD' };
+  return changes.length === 0
+    ? NOTHING
+    : { edits: joined([...changes, ...recounted(scan, changes)]), refused: null };
+}
+
+/**
+ * No edit of any recipe reaches behind this offset, except those that take `foreign` elements out: whoever
+ * keeps a head apart has to keep at least this much of it.
+ */
+export function patchReach(scan: Scan): number {
+  const { originalAttributes, otherPatientIdsSequence, groups } = scan.sites;
+  const ends = [originalAttributes, otherPatientIdsSequence].map((site) =>
+    site.state === 'unknown' ? 0 : site.state === 'absent' ? site.at : endOf(site),
+  );
+  return Math.max(...ends, ...groups.map(({ from }) => from));
 }
 
 /** The patched bytes of an instance that is in memory as a whole: for small files and tests. */
@@ -61,69 +92,63 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Arra
   return patched;
 }
 
-function idOf(bsn: string, form: OtherPatientIdForm): OtherId {
-  if (!isBsn(bsn)) throw new RangeError('the number to write is no BSN');
-  const fault = formFault(form);
-  if (fault !== undefined) throw new RangeError(fault);
-  return { patientId: bsn, ...form };
+const NOTHING: Patch = { edits: [], refused: null };
+
+/** One item of (0400,0561) for all that was there and is not any more; undefined when it can be written nowhere. */
+function recordOf(
+  scan: Scan,
+  { dialect, record }: PatchRecipe,
+  changes: readonly Change[],
+  patient: PatientElements,
+): Change[] | undefined {
+  const changed = new Set(changes.filter(({ prior }) => prior !== undefined).map(({ tag }) => tag));
+  if (changed.size === 0 || record === undefined || !dialect.originalAttributes) return [];
+  const site = scan.sites.originalAttributes;
+  if (site.state === 'unknown') return undefined;
+  const priors = PATIENT_ATTRIBUTES.filter((attribute) => changed.has(Tag[attribute]));
+  const elements = priors.map((attribute) => patient.element(attribute));
+  const inside = itemEncoding(site, scan.encoding);
+  const item = originalAttributesItem(elements, record, scan.encoding, inside);
+  return item && [appendingItems(Tag.originalAttributes, site, [item], scan.encoding)];
 }
 
-/** Equal in everything that the dialect writes; an item may say more, and in any encoding of its lengths. */
-function isThere(scan: Scan, wanted: OtherId, encoding: Encoding, seen: Uint8Array | undefined): boolean {
-  const needs = patchNeeds(scan);
-  if (needs === undefined) return false;
-  if (seen?.byteLength !== needs.end - needs.start)
-    throw new RangeError('patch() was not given the bytes it needs');
-  return readOtherIds(seen, encoding).some((id) => isSame(id, wanted));
+/** What is added beside signed elements breaks no signature (PS3.3 section C.12.1.1.3.1.1). */
+function isSigned(scan: Scan, changes: readonly Change[]): boolean {
+  const { signed } = scan.sites;
+  if (signed === 'unknown' || changes.length === 0) return false;
+  return signed === 'all' || changes.some(({ tag }) => signed.includes(tag));
 }
 
-function isSame(id: OtherId, wanted: OtherId): boolean {
-  return (
-    id.patientId === wanted.patientId &&
-    id.issuerOfPatientId === wanted.issuerOfPatientId &&
-    id.typeOfPatientId === wanted.typeOfPatientId &&
-    id.universalEntityId === wanted.universalEntityId &&
-    id.universalEntityIdType === wanted.universalEntityIdType &&
-    id.identifierTypeCode === wanted.identifierTypeCode
-  );
+/**
+ * Group lengths counted anew from the offsets: what stood there may have been wrong before (research: 3 of 21
+ * files). One whose group ends out of sight is taken out, which PS3.5 section 7.2 prefers anyway.
+ */
+function recounted(scan: Scan, changes: readonly Change[]): Change[] {
+  return scan.sites.groups.flatMap(({ group, at, lengthAt, from, to }): Change[] => {
+    const within = changes.filter(({ tag }) => groupOf(tag) === group);
+    if (within.length === 0) return [];
+    const tag = group * 0x10000;
+    if (to === null) {
+      return [{ tag, prior: undefined, edits: [{ at, remove: from - at, insert: new Uint8Array(0) }] }];
+    }
+    const grown = within.reduce((sum, { edits }) => sum + growth(edits), 0);
+    const insert = encodeUint32(to - from + grown, scan.encoding);
+    return [{ tag, prior: undefined, edits: [{ at: lengthAt, remove: 4, insert }] }];
+  });
 }
 
-function insertionOf(id: OtherId, site: OtherPatientIdsSite, dataset: Encoding): Edit[] {
-  if (site.state === 'absent') {
-    const insert = encodeSequence(Tag.otherPatientIdsSequence, [itemOf(id, dataset)], dataset);
-    return [{ at: site.at, remove: 0, insert }];
+/** All edits in order, those that touch made one. */
+function joined(changes: readonly Change[]): Edit[] {
+  const ordered = [...changes].sort((a, b) => a.tag - b.tag).flatMap(({ edits }) => edits);
+  const result: Edit[] = [];
+  for (const edit of ordered) {
+    const before = result.at(-1);
+    if (before === undefined || before.at + before.remove < edit.at) {
+      result.push(edit);
+      continue;
+    }
+    const insert = concat([before.insert, edit.insert]);
+    result[result.length - 1] = { at: before.at, remove: before.remove + edit.remove, insert };
   }
-  const item = itemOf(id, site.encoding);
-  const append = { at: site.to, remove: 0, insert: item };
-  if (site.state === 'undefined') return [append];
-  // The element's own length is written as the dataset is, also when UN makes its value implicit.
-  const length = encodeUint32(site.to - site.from + item.byteLength, dataset);
-  return [{ at: site.lengthAt, remove: 4, insert: length }, append];
-}
-
-function itemOf(id: OtherId, encoding: Encoding): Uint8Array {
-  const qualifiers = encodeItem(
-    [
-      encodeText(Tag.universalEntityId, 'UT', id.universalEntityId, encoding),
-      encodeText(Tag.universalEntityIdType, 'CS', id.universalEntityIdType, encoding),
-      encodeText(Tag.identifierTypeCode, 'CS', id.identifierTypeCode, encoding),
-    ],
-    encoding,
-  );
-  return encodeItem(
-    [
-      encodeText(Tag.patientId, 'LO', id.patientId, encoding),
-      encodeText(Tag.issuerOfPatientId, 'LO', id.issuerOfPatientId, encoding),
-      encodeText(Tag.typeOfPatientId, 'CS', id.typeOfPatientId, encoding),
-      encodeSequence(Tag.issuerOfPatientIdQualifiers, [qualifiers], encoding),
-    ],
-    encoding,
-  );
-}
-
-/** Counted anew from the offsets: what stood there may have been wrong before (research: 3 of 21 files). */
-function groupLengthEdit(scan: Scan, grown: number): Edit[] {
-  const { groupLengthAt, groupFrom, groupTo } = scan.sites;
-  if (groupLengthAt < 0) return [];
-  return [{ at: groupLengthAt, remove: 4, insert: encodeUint32(groupTo - groupFrom + grown, scan.encoding) }];
+  return result;
 }

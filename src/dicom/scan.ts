@@ -1,12 +1,16 @@
-import { HEADER_BYTES_MIN, type Header, readHeader, tagAt, UNDEFINED, VR } from './element.ts';
+import { HEADER_BYTES_MIN, type Header, readHeader, tagAt } from './element.ts';
 import { DicomError } from './error.ts';
-import { OTHER_IDS_BYTES_MAX, VALUE_BYTES_MAX } from './limits.ts';
+import { CountedGroups, isCounted } from './groups.ts';
+import { VALUE_BYTES_MAX } from './limits.ts';
 import { type Meta, readMeta } from './meta.ts';
+import { PatientSiteFinder } from './patient-sites.ts';
+import { lookFurther } from './second-look.ts';
+import type { Sites } from './sites.ts';
 import { notDicom, sniff, sniffBare } from './sniff.ts';
 import { type Encoding, encodingOf, SYNTAX_OF } from './syntaxes.ts';
 import { groupOf, Tag } from './tags.ts';
 import { isUid, plainText } from './text.ts';
-import { passOver, visitItems } from './visit.ts';
+import { passOver } from './visit.ts';
 import { Window, WindowEnds } from './window.ts';
 
 export type { Encoding } from './syntaxes.ts';
@@ -33,34 +37,8 @@ export interface Scan {
   readonly sites: Sites;
 }
 
-/** Where the edits of a patch go; offsets in the instance. Grows with the dialects. */
-interface Sites {
-  /** The value of (0010,0000), always 4 bytes; -1 when there is none. */
-  readonly groupLengthAt: number;
-  /** The bytes that (0010,0000) counts: from behind it to the end of group 0010. */
-  readonly groupFrom: number;
-  readonly groupTo: number;
-  readonly otherPatientIds: OtherPatientIdsSite;
-}
-
-/** Where (0010,1002) is or would be, and how its items are written (UN: always implicit). */
-export type OtherPatientIdsSite =
-  | { readonly state: 'absent'; readonly at: number }
-  | {
-      readonly state: 'defined';
-      /** The 4 bytes of its length. */
-      readonly lengthAt: number;
-      readonly from: number;
-      readonly to: number;
-      readonly encoding: Encoding;
-    }
-  | {
-      readonly state: 'undefined';
-      readonly from: number;
-      /** Where its delimiter begins. */
-      readonly to: number;
-      readonly encoding: Encoding;
-    };
+/** `inflated`: a dataset of a deflated transfer syntax, inflated behind the file meta that still names it. */
+export type Form = 'stored' | 'inflated';
 
 /**
  * Looks at the head of an instance of `instanceBytes` bytes, of which `window` holds the first.
@@ -68,20 +46,24 @@ export type OtherPatientIdsSite =
  *
  * @throws DicomError, and nothing else, for whatever is not a dataset that can be read and cut exactly
  */
-export function scan(window: Uint8Array, instanceBytes: number): Scan | { need: number } {
+export function scan(
+  window: Uint8Array,
+  instanceBytes: number,
+  form: Form = 'stored',
+): Scan | { need: number } {
   const head = new Window(window, instanceBytes);
   try {
     if (instanceBytes > 0) head.require(1, 0);
-    return scanHead(head);
+    return scanHead(head, form);
   } catch (thrown) {
     if (thrown instanceof WindowEnds) return { need: thrown.need };
     throw thrown;
   }
 }
 
-function scanHead(window: Window): Scan {
+function scanHead(window: Window, form: Form): Scan {
   const meta = readMeta(window);
-  const encoding = datasetEncoding(window, meta);
+  const encoding = datasetEncoding(window, meta, form);
   const head = readHead(window, meta.datasetAt, encoding);
   const { uids } = head;
   // Without a declared syntax only this tells a dataset from bytes that happen to begin like one.
@@ -101,14 +83,16 @@ function scanHead(window: Window): Scan {
 }
 
 /** What the syntax declares, held against what the first element looks like. */
-function datasetEncoding(window: Window, meta: Meta): Encoding {
+function datasetEncoding(window: Window, meta: Meta, form: Form): Encoding {
   const { transferSyntaxUid, datasetAt } = meta;
   if (transferSyntaxUid === '') {
     const bare = sniffBare(window, datasetAt);
     if (bare === undefined) throw datasetAt === 0 ? notDicom(window) : unnamed(meta);
     return bare;
   }
-  const declared = encodingOf(isUid(transferSyntaxUid) ? transferSyntaxUid : '');
+  const named = encodingOf(isUid(transferSyntaxUid) ? transferSyntaxUid : '');
+  // PS3.5 annex A.5: what was deflated is explicit little endian.
+  const declared = named === 'deflated' && form === 'inflated' ? 'explicit-le' : named;
   if (declared === 'deflated' || declared === undefined) {
     // The seam for deflated datasets: they are inflated into a derived object, which is scanned in their place.
     const reason =
@@ -137,26 +121,24 @@ interface Head {
   readonly sites: Sites;
 }
 
-/** Walks the dataset's own elements up to the first behind (0020,000E). */
+/** Walks the dataset's own elements up to the first behind (0020,000E), and then on for the sites behind it. */
 function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
   const uids = new Map<number, string>();
+  const patient = new PatientSiteFinder(window, encoding);
+  const groups = new CountedGroups();
   let modality = '';
-  let groupLengthAt = -1;
-  let groupFrom = -1;
-  let groupTo = -1;
-  let behindOtherIds = -1;
-  let otherPatientIds: OtherPatientIdsSite | undefined;
   let last = 0;
+  let lastAt = datasetAt;
   let at = datasetAt;
-  while (!endsAt(window, at)) {
+  while (!endsAt(window, at, lastAt, last)) {
     const tag = tagAt(window.view, at, encoding);
     if (tag === 0 && window.zerosFrom(at)) break; // zero padding; the walk sees to what is behind the window
     if (tag <= last) throw new DicomError('MALFORMED', orderFault(tag, last), at, tag);
-    last = tag;
-    if (groupFrom < 0 && tag >= Tag.patientGroupLength) groupFrom = at;
-    if (groupTo < 0 && groupOf(tag) > groupOf(Tag.patientGroupLength)) groupTo = at;
-    if (behindOtherIds < 0 && tag > Tag.otherPatientIdsSequence) behindOtherIds = at;
+    groups.meet(tag, at);
+    patient.meet(tag, at);
     if (tag > Tag.seriesInstanceUid && groupOf(tag) !== groupOf(Tag.item)) break;
+    last = tag;
+    lastAt = at;
 
     const header = readHeader(window, at, encoding);
     const end = passOver(window, at, header, encoding);
@@ -165,23 +147,18 @@ function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
       if (uid !== '') uids.set(tag, uid);
     } else if (tag === Tag.modality) {
       modality = codeOf(valueText(window, at, header));
-    } else if (tag === Tag.patientGroupLength) {
-      if (header.length !== 4)
+    } else if (isCounted(tag)) {
+      if (header.length === 4) groups.count(tag, at, end);
+      else if (tag === Tag.patientGroupLength)
         throw new DicomError('MALFORMED', 'a group length is not 4 bytes long', at, tag);
-      groupLengthAt = end - 4;
-      groupFrom = end;
-    } else if (tag === Tag.otherPatientIdsSequence) {
-      otherPatientIds = siteOf(window, at, header, end, encoding);
+    } else {
+      patient.found(tag, at, header, end);
     }
     at = end;
   }
-  const sites = {
-    groupLengthAt,
-    groupFrom: groupFrom < 0 ? at : groupFrom,
-    groupTo: groupTo < 0 ? at : groupTo,
-    otherPatientIds: otherPatientIds ?? { state: 'absent', at: behindOtherIds < 0 ? at : behindOtherIds },
-  } as const;
-  return { uids, modality, scannedTo: at, sites };
+  const sites = patient.end(at);
+  const further = lookFurther(window, { at, last }, encoding, groups);
+  return { uids, modality, scannedTo: at, sites: { ...sites, ...further, groups: groups.found } };
 }
 
 const UIDS: ReadonlySet<number> = new Set([
@@ -191,10 +168,10 @@ const UIDS: ReadonlySet<number> = new Set([
   Tag.seriesInstanceUid,
 ]);
 
-/** True when no element follows: the end, or zero padding too short to be one. */
-function endsAt(window: Window, at: number): boolean {
+/** True when no element follows: the end, or zero padding too short to be one. It is the last one that reaches so far. */
+function endsAt(window: Window, at: number, lastAt: number, last: number): boolean {
   if (at >= window.total) return true;
-  window.require(Math.min(at + HEADER_BYTES_MIN, window.total), at);
+  window.require(Math.min(at + HEADER_BYTES_MIN, window.total), lastAt, last === 0 ? undefined : last);
   if (window.total - at >= HEADER_BYTES_MIN) return false;
   if (window.zerosFrom(at)) return true;
   throw new DicomError('TRUNCATED', 'the instance ends within the head of an element', at);
@@ -202,32 +179,6 @@ function endsAt(window: Window, at: number): boolean {
 
 function orderFault(tag: number, last: number): string {
   return tag === last ? 'the element is there twice' : 'the element is out of order';
-}
-
-/** Finds where items can be added, and makes sure that what is there is a sequence of items and nothing else. */
-function siteOf(
-  window: Window,
-  at: number,
-  header: Header,
-  end: number,
-  encoding: Encoding,
-): OtherPatientIdsSite {
-  const { tag, vr, length } = header;
-  if (encoding !== 'implicit-le' && vr !== VR.SQ && vr !== VR.UN) {
-    throw new DicomError('MALFORMED', 'Other Patient IDs Sequence is not written as a sequence', at, tag);
-  }
-  if (end - at - header.bytes > OTHER_IDS_BYTES_MAX) {
-    throw new DicomError('MALFORMED', 'Other Patient IDs Sequence is far too long', at, tag);
-  }
-  window.require(end, at, tag);
-  // A UN value is implicit little endian whatever the dataset is (PS3.5 section 6.2.2).
-  const inside = vr === VR.UN ? 'implicit-le' : encoding;
-  const from = at + header.bytes;
-  const open = length === UNDEFINED;
-  visitItems(window, { tag, from, limit: end, open, encoding: inside }, () => undefined);
-  return open
-    ? { state: 'undefined', from, to: end - HEADER_BYTES_MIN, encoding: inside }
-    : { state: 'defined', lengthAt: from - 4, from, to: end, encoding: inside };
 }
 
 function valueText(window: Window, at: number, header: Header): string {

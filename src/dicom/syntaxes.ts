@@ -10,7 +10,7 @@ export const SYNTAX_OF: Readonly<Record<Encoding, string>> = {
   'explicit-be': `${ROOT}.2`,
 };
 
-/** The whole dataset is one deflate stream: there are no offsets to cut at (PS3.5 A.5, A.4.12). */
+/** The whole dataset is one deflate stream: explicit little endian once it is inflated (PS3.5 A.5, A.4.12). */
 const DEFLATED: ReadonlySet<string> = new Set([`${ROOT}.1.99`, `${ROOT}.4.95`, `${ROOT}.4.205`]);
 
 /** Implicit little endian outside the pixel data; written by older GE scanners. */
@@ -22,7 +22,7 @@ const GE_BIG_ENDIAN_PIXELS = '1.2.840.113619.5.2';
  */
 const ENCAPSULATED = [`${ROOT}.4.`, `${ROOT}.5`, `${ROOT}.6.`, `${ROOT}.7.`, `${ROOT}.8.`] as const;
 
-/** The encoding that a transfer syntax prescribes; `deflated` and undefined are not read here. */
+/** The encoding that a transfer syntax prescribes: `deflated` has to be inflated first, undefined is unknown. */
 export function encodingOf(transferSyntaxUid: string): Encoding | 'deflated' | undefined {
   if (DEFLATED.has(transferSyntaxUid)) return 'deflated';
   if (transferSyntaxUid === SYNTAX_OF['implicit-le'] || transferSyntaxUid === GE_BIG_ENDIAN_PIXELS) {

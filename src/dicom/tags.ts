@@ -19,12 +19,33 @@ export const Tag = {
   patientSex: 0x00100040,
   /** Retired in PS3.3 2017a, and where Dutch archives do keep the BSN. */
   otherPatientIds: 0x00101000,
+  otherPatientNames: 0x00101001,
   otherPatientIdsSequence: 0x00101002,
+  medicalRecordLocator: 0x00101090,
+  additionalPatientHistory: 0x001021b0,
+  patientComments: 0x00104000,
   studyInstanceUid: 0x0020000d,
   seriesInstanceUid: 0x0020000e,
+  imageComments: 0x00204000,
+  samplesPerPixel: 0x00280002,
+  photometricInterpretation: 0x00280004,
+  numberOfFrames: 0x00280008,
+  rows: 0x00280010,
+  columns: 0x00280011,
+  bitsAllocated: 0x00280100,
   universalEntityId: 0x00400032,
   universalEntityIdType: 0x00400033,
   identifierTypeCode: 0x00400035,
+  floatPixelData: 0x7fe00008,
+  doubleFloatPixelData: 0x7fe00009,
+  dataElementsSigned: 0x04000020,
+  modifiedAttributes: 0x04000550,
+  originalAttributes: 0x04000561,
+  attributeModificationDateTime: 0x04000562,
+  modifyingSystem: 0x04000563,
+  sourceOfPreviousValues: 0x04000564,
+  reasonForModification: 0x04000565,
+  macParameters: 0x4ffe0001,
   pixelData: 0x7fe00010,
   dataSetTrailingPadding: 0xfffcfffc,
   item: 0xfffee000,
@@ -40,4 +61,13 @@ export function tagText(tag: number): string {
 
 export function groupOf(tag: number): number {
   return tag >>> 16;
+}
+
+export function isPrivate(tag: number): boolean {
+  return groupOf(tag) % 2 === 1;
+}
+
+/** True for (gggg,0000), which counts the bytes of its group (PS3.5 section 7.2; retired, and seen). */
+export function isGroupLength(tag: number): boolean {
+  return (tag & 0xffff) === 0;
 }

@@ -7,6 +7,15 @@ export function plainText(bytes: Uint8Array): string {
   return trimPadding(text);
 }
 
+/** Where, in the bytes of a value, what it says begins and ends; both 0 when it says nothing. */
+export function trimmed(bytes: Uint8Array): { from: number; to: number } {
+  let from = 0;
+  let to = bytes.byteLength;
+  while (to > from && isPadding(bytes[to - 1] ?? 0)) to--;
+  while (from < to && isPadding(bytes[from] ?? 0)) from++;
+  return from === to ? { from: 0, to: 0 } : { from, to };
+}
+
 /** PS3.5 section 6.2: values are padded with a space, UIDs with a NUL, and writers mix them up. */
 export function trimPadding(text: string): string {
   let from = 0;
@@ -26,4 +35,13 @@ function isPadding(code: number): boolean {
  */
 export function isUid(text: string): boolean {
   return text.length <= UID_CHARACTERS_MAX && /^[0-9]+(\.[0-9]+)*$/.test(text);
+}
+
+/**
+ * True for 1 to `charactersMax` characters that may be written into any instance: printable ASCII is
+ * itself in every character set, a backslash would make two values of one, and a caret two components
+ * (PS3.5 sections 6.1, 6.2 and 6.4). Spaces at an end would be padding.
+ */
+export function isPlain(text: string, charactersMax: number): boolean {
+  return text.length <= charactersMax && /^[ -[\]_-~]+$/.test(text) && text.trim() === text;
 }

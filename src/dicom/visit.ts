@@ -119,6 +119,9 @@ function visitElements(region: Region, from: number, limit: number, open: boolea
 
 /** The offset behind an element of any length, without a look at its values. */
 export function passOver(window: Window, from: number, header: Header, encoding: Encoding): number {
+  if (header.length !== UNDEFINED && groupOf(header.tag) !== groupOf(Tag.item)) {
+    return from + header.bytes + header.length;
+  }
   const nesting = new Nesting(encoding);
   let at = from + header.bytes + nesting.take(header, from);
   while (nesting.inside) {

@@ -38,7 +38,30 @@ const mailbox = z.strictObject({
     .describe('an organization has at most one central one'),
   specialty: name.nullable().default(null).describe('department of a decentral mailbox'),
   receiving: receiving.default({ by: 'pull' }).describe('how it wants to receive'),
-  dialect: z.enum(['nl-2010', 'none']).default('nl-2010').describe('how the BSN is written for it'),
+  dialect: z
+    .string()
+    .max(64)
+    .default('nl-2010')
+    .describe('how the BSN is written for it: a built-in dialect or one of dialects'),
+  patientId: z
+    .enum(['keep-with-issuer', 'prefix', 'reconciled-by-gateway'])
+    .default('keep-with-issuer')
+    .describe('what becomes of a Patient ID that comes without its issuer'),
+  nestedIdentity: z
+    .enum(['keep-and-flag', 'strip', 'hold'])
+    .default('keep-and-flag')
+    .describe("what becomes of another person's number in a nested or private sequence"),
+  srAsPdf: z.boolean().default(false).describe('structured reports come as PDF too'),
+  excludeSopClasses: z
+    .array(z.string().regex(/^[0-9.]{1,64}$/, 'expected a SOP Class UID'))
+    .max(1_000)
+    .default([])
+    .describe('objects that it never gets, by SOP Class UID'),
+  excludeModalities: z
+    .array(z.string().regex(/^[A-Z0-9_]{1,16}$/, 'expected a modality such as PR'))
+    .max(100)
+    .default([])
+    .describe('objects that it never gets, by modality'),
 });
 
 const organization = z.strictObject({
@@ -52,6 +75,12 @@ const organization = z.strictObject({
     .nullable()
     .default(null)
     .describe('URA'),
+  issuerOfPatientId: z
+    .string()
+    .regex(/^(?! )[ -[\]-~]{1,64}(?<! )$/, 'expected 1 to 64 plain ASCII characters, without a backslash')
+    .nullable()
+    .default(null)
+    .describe('what (0010,0021) says of its Patient IDs; null is its id'),
   mailboxes: z.array(mailbox).max(1_000).default([]).describe('its mailboxes'),
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { addressBook } from './config-address-book.ts';
+import { checkDialectNames, dialects } from './config-dialects.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -65,6 +66,11 @@ const transfer = z
       .default(200 * GiB)
       .describe('one transfer'),
     instancesMax: whole(1, 1_000_000).default(100_000).describe('instances of one transfer'),
+    reportLanguage: z
+      .enum(['nl', 'en'])
+      .default('nl')
+      .describe('language of what is printed around a report that is made into a PDF'),
+    studiesMax: whole(1, 10_000).default(200).describe('studies of one transfer'),
     mailboxesMax: whole(1, 100).default(10).describe('receiving mailboxes of one transfer'),
     remarkCharactersMax: whole(0, 100_000).default(2_000).describe("a sender's remark"),
     manifestBytesMax: whole(1024, GiB)
@@ -152,6 +158,7 @@ export const configSchema = z
     stow: stow.prefault({}).describe('deliveries to DICOMweb receivers'),
     retry: retry.prefault({}).describe('failed deliveries'),
     keys: keys.prefault({}).describe('API keys'),
+    dialects,
     addressBook: addressBook.prefault({}).describe('organizations and their mailboxes'),
   })
   .refine((value) => !shareAnAddress(value.http, value.ops), {
@@ -159,7 +166,13 @@ export const configSchema = z
     error: 'expected another port than http.port',
     // Said together with every other problem, not only once those are repaired.
     when: () => true,
-  });
+  })
+  .superRefine(
+    (value, context) => {
+      checkDialectNames(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
+    },
+    { when: () => true },
+  );
 
 export type Config = z.output<typeof configSchema>;
 

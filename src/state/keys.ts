@@ -11,6 +11,8 @@ import type {
   MailboxRecord,
   ManifestRecord,
   OrganizationRecord,
+  SetAsideRecord,
+  StudyRecord,
   TransferRecord,
   UploadRecord,
 } from './records.ts';
@@ -56,10 +58,16 @@ export const keys = {
   manifests: table<string, ManifestRecord>('manifests'),
   /** [transfer, number] → instance; numbers count from 0 in the order they were found */
   instances: table<readonly [string, number], InstanceRecord>('instances'),
-  /** [transfer, SOP Instance UID] → number: of the first that came under it */
+  /** [transfer, name of an item (state/item-name.ts)] → number: of the first that came under it */
   instanceNumbers: table<readonly [string, string], number>('instance-numbers'),
   /** [transfer, SOP Instance UID, SHA-256 hex] → number: what else came under the UID, with other content */
   twins: table<readonly [string, string, string], number>('twins'),
+  /** [transfer, Study Instance UID] → what it holds of that study */
+  studies: table<readonly [string, string], StudyRecord>('studies'),
+  /** [transfer, number] → an entry of an archive that was set aside */
+  setAside: table<readonly [string, number], SetAsideRecord>('set-aside'),
+  /** [transfer, object] → whether an item refers to the derived object, or it is only being made */
+  derivedObjects: table<readonly [string, string], 'making' | 'kept'>('derived-objects'),
 
   /** delivery id → record */
   deliveries: table<string, DeliveryRecord>('deliveries'),
@@ -69,8 +77,10 @@ export const keys = {
   lanes: table<readonly [string, number, string], number>('lanes'),
   /** The same → 1: those of them that are not offered, which for a pulled mailbox are to be prepared */
   unoffered: table<readonly [string, number, string], number>('unoffered'),
-  /** delivery id → one byte per instance (delivery/ledger.ts) */
+  /** delivery id → which items of the transfer it holds (delivery/selection.ts); absent: all */
+  selections: table<string, Uint8Array>('selections'),
+  /** delivery id → one byte per item, by its position in the delivery (delivery/ledger.ts) */
   ledgers: table<string, Uint8Array>('ledgers'),
-  /** delivery id → SHA-256, CRC-32 and length of each instance as this mailbox gets it (delivery/digest-table.ts) */
+  /** delivery id → name, digests and length of each item as this mailbox gets it (delivery/digest-table.ts) */
   digests: table<string, Uint8Array>('digests'),
 } as const;

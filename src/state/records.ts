@@ -4,8 +4,11 @@
  * Sealed fields are AES-256-GCM under the key file (access/key-ring.ts): what may name a person.
  */
 import type { Dialect } from '../dicom/dialect.ts';
+import type { ForeignElement } from '../dicom/foreign.ts';
+import type { Issuer, PatientIdPolicy } from '../dicom/patch.ts';
 import type { Scan } from '../dicom/scan.ts';
 import type { Extent, ObjectId } from '../storage/storage.ts';
+import type { SetAside } from '../study/set-aside.ts';
 
 /** Ciphertext made by KeyRing.seal. */
 export type Sealed = Uint8Array & { readonly __brand?: 'Sealed' };
@@ -23,6 +26,8 @@ export interface OrganizationRecord {
   readonly kind: 'hospital' | 'clinic' | 'diagnostic-centre';
   /** 8 digits with its zeros; null for who has none. */
   readonly ura: string | null;
+  /** What (0010,0021) says of its Patient IDs that come without an issuer; null: its id. */
+  readonly issuerOfPatientId: string | null;
 }
 
 /** How a mailbox wants to receive. */
@@ -45,6 +50,21 @@ export interface MailboxRecord {
   readonly receiving: Receiving;
   /** Name of the BSN dialect. */
   readonly dialect: string;
+  readonly patientId: PatientIdPolicy;
+  readonly nestedIdentity: NestedIdentityPolicy;
+  /** Structured reports come as PDF too. */
+  readonly srAsPdf: boolean;
+  readonly excludeSopClasses: readonly string[];
+  readonly excludeModalities: readonly string[];
+}
+
+/** What a mailbox wants done with another person's number in a nested or private sequence. */
+export type NestedIdentityPolicy = 'keep-and-flag' | 'strip' | 'hold';
+
+/** What a mailbox never gets, by SOP Class UID (0008,0016) and by Modality (0008,0060). */
+export interface ObjectFilter {
+  readonly sopClasses: readonly string[];
+  readonly modalities: readonly string[];
 }
 
 export interface ApiKeyRecord {
@@ -88,26 +108,88 @@ export interface FollowRecord {
   readonly state: 'following' | 'done' | 'broken';
 }
 
+/**
+ * A deflated dataset, inflated once into a derived object (PS3.5 annex A.5): its first bytes as they are
+ * behind preamble and file meta, and what follows deflated anew, so that the head can be patched.
+ */
+export interface Inflated {
+  /** Preamble, file meta and the first bytes of the dataset, inflated; every edit lies in here. */
+  readonly head: Extent;
+  /** What follows them, as one raw deflate stream of its own. */
+  readonly tail: Extent;
+  /** Bytes of the whole instance with its dataset inflated. */
+  readonly bytes: number;
+}
+
+/** A document that travels with the images: not an instance. */
+export interface ReportFacts {
+  readonly mediaType: string;
+  readonly origin: 'part' | 'zip';
+}
+
+/** One item of a transfer: a DICOM instance, or a report. */
 export interface InstanceRecord {
   readonly upload: string;
-  /** null for a part that is not DICOM or can't be read. */
+  /** null for a part that is not DICOM or can't be read. Of a deflated dataset: of its inflated form. */
   readonly scan: Scan | null;
   readonly sopInstanceUid: string;
   readonly extents: readonly Extent[];
   readonly bytes: number;
   readonly sha256: Uint8Array;
+  /** CRC-32 as ZIP has it (ISO 3309), of all bytes; null where an earlier version did not compute it. */
+  readonly crc32: number | null;
+  readonly report: ReportFacts | null;
+  readonly inflated: Inflated | null;
+  /** Top-level elements that hold another person's identity. */
+  readonly foreign: readonly ForeignElement[];
+  /** Number of the item it was made from here; null for what was sent. */
+  readonly derivedFrom: number | null;
   readonly verdict: 'accepted' | 'held' | 'rejected';
   readonly reasons: readonly string[];
   /** Why, in words without patient data: tag, offset and cause. */
   readonly detail: string | null;
   /** HMAC of Patient ID and issuer: instances of one patient have the same. */
   readonly patientMac: string | null;
+  /** What else is said of the patient; null for what is no instance, or says nothing. */
+  readonly demographics: DemographicMacs | null;
+}
+
+/** HMACs: equal for equal values and else without meaning. null for what is not given. */
+export interface DemographicMacs {
+  readonly birthDate: string | null;
+  /** Of M or F alone. */
+  readonly sex: string | null;
+  /** One for each word of the name, case and diacritics folded; a bounded number. */
+  readonly names: readonly string[];
+}
+
+/** A report as the manifest lists it. */
+export interface ListedReport {
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly mediaType: string;
+}
+
+/** An entry of a ZIP archive that is neither an instance nor a report; its sender gets a list of them. */
+export interface SetAsideRecord {
+  /** The entry's name, which may name a person. */
+  readonly name: Sealed;
+  readonly why: SetAside;
+  readonly bytes: number;
+}
+
+/** What a transfer holds of one study. */
+export interface StudyRecord {
+  readonly instances: number;
+  readonly bytes: number;
 }
 
 /** What a sender says belongs to a transfer. It alone decides what complete means. */
 export interface ManifestRecord {
   /** In one piece, see transfer/manifest.ts. */
   readonly entries: Uint8Array;
+  readonly reports: readonly ListedReport[];
   readonly sealedAt: Instant;
 }
 
@@ -142,10 +224,16 @@ export interface TransferRecord {
   readonly uploads: readonly string[];
   /** True when a plain upload made it: then what the upload holds is the manifest. */
   readonly selfManifest: boolean;
-  /** Instances found so far, and their bytes. */
+  /** Items found so far, and their bytes: instances, `reports` and what was `derived` from them here. */
   readonly instances: number;
   readonly bytes: number;
-  /** Instances the sealed manifest lists; null before it is sealed. */
+  readonly reports: number;
+  readonly studies: number;
+  /** Items made here from others, such as the PDF of an SR; null until it is decided what is to be made. */
+  readonly derived: number | null;
+  /** Entries of archives that were set aside. */
+  readonly setAside: number;
+  /** Items the sealed manifest lists; null before it is sealed. */
   readonly expected: number | null;
   readonly createdAt: Instant;
   readonly updatedAt: Instant;
@@ -160,8 +248,17 @@ export interface IdempotencyRecord {
 
 /** Frozen when a delivery is queued: what its mailbox gets. */
 export interface Recipe {
-  readonly version: 1;
+  readonly version: 2;
   readonly dialect: Dialect;
+  /** The BSN to write, sealed as `bsn`; null when none was known. */
+  readonly bsn: Sealed | null;
+  /** Of the sending organization: for Patient IDs that come without one. */
+  readonly issuer: Issuer | null;
+  readonly patientId: PatientIdPolicy;
+  readonly nestedIdentity: NestedIdentityPolicy;
+  readonly filter: ObjectFilter;
+  /** DT, UTC: what records of changed values say, at every retry the same. */
+  readonly modifiedAt: string;
 }
 
 export const deliveryStates = [
@@ -182,9 +279,15 @@ export interface DeliveryRecord {
   readonly priority: Priority;
   readonly recipe: Recipe;
   readonly state: DeliveryState;
-  /** Instances the receiver holds by its own answer. */
+  /** Items the receiver holds by its own answer. */
   readonly delivered: number;
   readonly of: number;
+  /** Of those items, as they are stored. */
+  readonly bytes: number;
+  /** What was sent and this mailbox does not get: how many, by SOP Class UID; reports by media type. */
+  readonly leftOut: Readonly<Record<string, number>>;
+  /** Items that it got as they were sent though the recipe changes them: how many, by why (dicom/patch.ts). */
+  readonly untagged: Readonly<Record<string, number>>;
   /** For a pulled mailbox: true when its digests are computed and it is in the inbox. */
   readonly offered: boolean;
   readonly attempts: number;

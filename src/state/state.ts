@@ -183,7 +183,7 @@ export class State implements Reader {
     }
     for (const migration of migrations.slice(found)) {
       await this.commit((tx) => {
-        migration.run(this.#root);
+        migration.run({ list: (table, range) => this.list(table, range), tx });
         tx.put(keys.meta, 'schema', migration.to);
       });
     }

@@ -1,26 +1,26 @@
 import type { FileHandle } from 'node:fs/promises';
 import { StorageDamaged } from './errors.ts';
 import { readChunkBytes } from './limits.ts';
-import type { Extent, ObjectId } from './storage.ts';
+import type { Extent, ObjectId, Run } from './storage.ts';
 
 /**
- * The part [start, end) of extents laid end to end, as extents. Empty ones are left out.
+ * The part [start, end) of extents (or of file ranges) laid end to end, as such. Empty ones are left out.
  *
  * Throws RangeError when the extents hold less than `end` bytes or the range is backwards.
  */
-export function slice(extents: readonly Extent[], start: number, end: number): Extent[] {
+export function slice<R extends Run>(extents: readonly R[], start: number, end: number): R[] {
   if (!(start >= 0 && start <= end)) {
     throw new RangeError(`no range from ${start} to ${end}`);
   }
-  const parts: Extent[] = [];
+  const parts: R[] = [];
   let at = 0;
-  for (const { object, start: begin, bytes } of extents) {
+  for (const extent of extents) {
     const from = Math.max(start, at);
-    const to = Math.min(end, at + bytes);
+    const to = Math.min(end, at + extent.bytes);
     if (from < to) {
-      parts.push({ object, start: begin + from - at, bytes: to - from });
+      parts.push({ ...extent, start: extent.start + from - at, bytes: to - from });
     }
-    at += bytes;
+    at += extent.bytes;
   }
   if (end > at) {
     throw new RangeError(`the extents hold ${at} bytes, ${end} were asked for`);

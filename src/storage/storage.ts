@@ -1,18 +1,20 @@
 /** The name of a stored object: random, says nothing about its content. `[0-9a-z-]{1,64}` */
 export type ObjectId = string & { readonly __brand: 'ObjectId' };
 
-/** A run of bytes inside one stored object: [start, start + bytes). */
-export interface Extent {
-  readonly object: ObjectId;
+/** A run of bytes somewhere: [start, start + bytes). */
+export interface Run {
   readonly start: number;
   readonly bytes: number;
 }
 
+/** A run of bytes inside one stored object. */
+export interface Extent extends Run {
+  readonly object: ObjectId;
+}
+
 /** Where a run of bytes lies in the file system, for workers that read by file range. */
-export interface FileRange {
+export interface FileRange extends Run {
   readonly path: string;
-  readonly start: number;
-  readonly bytes: number;
 }
 
 /**

@@ -23,8 +23,8 @@ export function packageType(boundary: string): string {
 }
 
 /** What stands before the `bytes` bytes of a part: delimiter and headers. CRLF follows the data. */
-export function partHeader(boundary: string, bytes: number): string {
-  return `--${boundary}\r\nContent-Type: ${DICOM}\r\nContent-Length: ${bytes.toString()}\r\n\r\n`;
+export function partHeader(boundary: string, bytes: number, contentType = DICOM): string {
+  return `--${boundary}\r\nContent-Type: ${contentType}\r\nContent-Length: ${bytes.toString()}\r\n\r\n`;
 }
 
 /** What stands behind the data of a part. */

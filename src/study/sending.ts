@@ -1,34 +1,51 @@
 import { Buffer } from 'node:buffer';
 import { PackageLayout, type Run } from './layout.ts';
 import { sendChunkBytes } from './limits.ts';
-import { isBoundary } from './multipart.ts';
+import { DICOM, isBoundary } from './multipart.ts';
+import type { ReportType } from './report.ts';
 import { SourceFile, type SourceStamp } from './source-file.ts';
 
-/** One file that a sender wants to send. */
-export interface PlannedFile {
+interface Planned {
   readonly path: string;
   readonly bytes: number;
-  readonly sopInstanceUid: string;
   /** When it was last modified, in ms, as it was inspected. Without it, as the plan first sees it. */
   readonly mtimeMs?: number;
 }
 
-export interface PackagePlan {
-  readonly boundary: string;
-  /** In the order of the package. */
-  readonly files: readonly PlannedFile[];
-  /** Of the whole package: the Upload-Length. */
+/** One instance that a sender wants to send. */
+export interface PlannedInstance extends Planned {
+  readonly sopInstanceUid: string;
+}
+
+/** One report; it has no UID, and is known by its content. */
+export interface PlannedReport extends Planned {
+  /** Hexadecimal. */
+  readonly sha256: string;
+  readonly mediaType: ReportType;
+}
+
+export type PlannedFile = PlannedInstance | PlannedReport;
+
+/** The bytes of an upload, read from where they lie. */
+export interface Plan {
+  /** Of the whole: the Upload-Length. */
   readonly bytes: number;
-  /** Offset of the data of `files[index]`. */
-  offsetOf(index: number): number;
   /**
-   * The bytes [start, end) of the package, straight from the files, in chunks of at most 256 KiB. Each
-   * chunk is the receiver's own.
+   * The bytes [start, end), straight from the files, in chunks of at most 256 KiB. Each chunk is the
+   * receiver's own.
    *
    * Rejects SourceChanged when a file is gone, or has another size or time than when it was planned:
    * half an old and half a new file would be an instance that never was.
    */
   read(start: number, end: number): AsyncGenerator<Uint8Array>;
+}
+
+export interface PackagePlan extends Plan {
+  readonly boundary: string;
+  /** In the order of the package. */
+  readonly files: readonly PlannedFile[];
+  /** Offset of the data of `files[index]`. */
+  offsetOf(index: number): number;
 }
 
 /** A boundary that is the same for the same digest, so that an interrupted upload finds its bytes again. */
@@ -38,21 +55,25 @@ export function boundaryFor(digest: Uint8Array): string {
 }
 
 /**
- * Lays files out as a package. The same files give the same bytes in whatever order they are listed
- * (they are sorted by SOP Instance UID, then path), so an upload goes on at any byte after a restart
- * without a copy of the package.
+ * Lays files out as a package, reports behind the instances. The same files give the same bytes in
+ * whatever order they are listed and wherever they lie (instances are sorted by SOP Instance UID, reports
+ * by SHA-256), so an upload goes on at any byte after a restart without a copy of the package.
  *
  * @throws RangeError for a boundary that is none
  */
 export function planPackage(files: readonly PlannedFile[], boundary: string): PackagePlan {
   if (!isBoundary(boundary)) throw new RangeError('the boundary is none (RFC 2046 section 5.1.1)');
   const sorted = [...files].sort(
-    (a, b) => compare(a.sopInstanceUid, b.sopInstanceUid) || compare(a.path, b.path),
+    (a, b) =>
+      Number(isReport(a)) - Number(isReport(b)) || compare(nameOf(a), nameOf(b)) || compare(a.path, b.path),
   );
-  const layout = new PackageLayout(boundary, sorted.length, (index) => sorted[index]?.bytes ?? -1);
-  const stamps = sorted.map(
-    ({ path, bytes, mtimeMs }): SourceStamp => ({ path, bytes, mtimeMs: mtimeMs ?? null }),
+  const layout = new PackageLayout(
+    boundary,
+    sorted.length,
+    (index) => sorted[index]?.bytes ?? -1,
+    (index) => typeOf(sorted[index]),
   );
+  const stamps = sorted.map(stampOf);
   return {
     boundary,
     files: sorted,
@@ -60,6 +81,38 @@ export function planPackage(files: readonly PlannedFile[], boundary: string): Pa
     offsetOf: (index) => layout.dataAt(index),
     read: (start, end) => chunked(layout.runs(start, end), stamps, end - start),
   };
+}
+
+/** One file that is an upload as it lies there: an archive. */
+export function planFile(file: Planned): Plan {
+  const stamps = [stampOf(file)];
+  return {
+    bytes: file.bytes,
+    read: (start, end) => chunked(wholeFile(file.bytes, start, end), stamps, end - start),
+  };
+}
+
+function* wholeFile(bytes: number, start: number, end: number): Generator<Run> {
+  if (!(start >= 0 && start <= end && end <= bytes)) {
+    throw new RangeError(`no range from ${start.toString()} to ${end.toString()} of ${bytes.toString()}`);
+  }
+  yield { of: 'data', index: 0, from: start, to: end, frame: '' };
+}
+
+function stampOf({ path, bytes, mtimeMs }: Planned): SourceStamp {
+  return { path, bytes, mtimeMs: mtimeMs ?? null };
+}
+
+function isReport(file: PlannedFile): file is PlannedReport {
+  return 'mediaType' in file;
+}
+
+function nameOf(file: PlannedFile): string {
+  return isReport(file) ? file.sha256 : file.sopInstanceUid;
+}
+
+function typeOf(file: PlannedFile | undefined): string {
+  return file !== undefined && isReport(file) ? file.mediaType : DICOM;
 }
 
 /** By code unit, not by locale: another machine has to come to the same order. */

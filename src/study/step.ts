@@ -1,30 +1,43 @@
+import type { ListArchive } from './archive.ts';
+import { ArchiveEntries } from './archive-entries.ts';
 import { PackageBroken, type PackageFault } from './fault.ts';
 import { declaredFormat, sniffedFormat } from './format.ts';
 import {
+  entriesAtOnce,
   epilogueBytesMax,
   partBytesMax,
   partHeaderBytesMax,
   partsMax,
+  partsPerCallMax,
   peekBytes,
   preambleBytesMax,
   searchBytes,
   sniffBytes,
 } from './limits.ts';
 import { DELIMITER_END_BYTES, DICOM, delimiterEnd, parsePartHeaders } from './multipart.ts';
-import type { Peek } from './peek.ts';
-import type { OpenPart, PackageWalk, Part, WalkStep } from './walk.ts';
+import { Peek, type ReadRange } from './peek.ts';
+import { isReportType } from './report.ts';
+import type { OpenPart, PackageWalk, Part, PartKind, WalkStep } from './walk.ts';
 
 /** One call of nextParts. */
 export class Step {
   readonly parts: Part[] = [];
   readonly #peek: Peek;
   readonly #total: number | null;
+  readonly #read: ReadRange;
+  readonly #list: ListArchive;
   #walk: PackageWalk;
+  #entries: ArchiveEntries | undefined;
 
-  constructor(walk: PackageWalk, peek: Peek, total: number | null) {
+  constructor(
+    walk: PackageWalk,
+    upload: { read: ReadRange; published: number; total: number | null; list: ListArchive },
+  ) {
     this.#walk = walk;
-    this.#peek = peek;
-    this.#total = total;
+    this.#peek = new Peek(upload.read, upload.published);
+    this.#total = upload.total;
+    this.#read = upload.read;
+    this.#list = upload.list;
   }
 
   /** Goes one thing further; false when it needs bytes that are not published, or nothing is left to do. */
@@ -32,8 +45,10 @@ export class Step {
     switch (this.#walk.stage) {
       case 'format':
         return this.#format();
-      case 'instance':
-        return this.#instance();
+      case 'whole':
+        return this.#whole();
+      case 'archive':
+        return this.#archive();
       case 'preamble':
         return this.#preamble();
       case 'headers':
@@ -67,21 +82,49 @@ export class Step {
       format = sniffedFormat(head);
     }
     if (format.kind === 'multipart') return this.#go({ stage: 'preamble', boundary: format.boundary });
-    return this.#go({ stage: 'instance', open: { start: 0, bytes: this.#total, contentType: DICOM } });
+    if (format.kind === 'archive') return this.#go({ stage: 'archive' });
+    const { kind } = format;
+    const contentType = format.kind === 'report' ? format.contentType : DICOM;
+    return this.#go({ stage: 'whole', open: { start: 0, bytes: this.#total, contentType, kind } });
   }
 
-  #instance(): boolean {
+  #whole(): boolean {
     const bytes = this.#total;
     if (bytes === null) return false;
     if (bytes === 0) throw new PackageBroken('EMPTY', 0, 'the upload is empty');
     if (bytes > partBytesMax) throw tooLarge(0);
-    const open = { start: 0, bytes, contentType: DICOM };
+    const { contentType = DICOM, kind = 'instance' } = this.#walk.open ?? {};
+    const open: OpenPart = { start: 0, bytes, contentType, kind };
     if (this.#peek.published < bytes) {
       this.#walk = { ...this.#walk, open };
       return false;
     }
-    this.parts.push(open);
+    this.parts.push(partOf(open, bytes));
     return this.#go({ stage: 'done', open: null, at: bytes, parts: 1 });
+  }
+
+  /**
+   * Entries of an archive, once it is whole: its directory is the last thing of it, and what a reader sees
+   * before is not what the next one has to see.
+   */
+  async #archive(): Promise<boolean> {
+    const total = this.#total;
+    if (total === null || this.#peek.published < total) return false;
+    if (total === 0) throw new PackageBroken('EMPTY', 0, 'the upload is empty');
+    this.#entries ??= new ArchiveEntries(await this.#list(this.#read, total), this.#read);
+    const { at, parts } = this.#walk;
+    if (at >= this.#entries.count) {
+      if (parts === 0) throw new PackageBroken('EMPTY', 0, 'the archive has nothing but folders');
+      return this.#go({ stage: 'done' });
+    }
+    const room = Math.min(entriesAtOnce, partsPerCallMax - this.parts.length);
+    for (const entry of await this.#entries.look(at, room)) {
+      if (entry.status === 'rejected') throw entry.reason;
+      const found = entry.value === undefined ? [] : [entry.value];
+      this.parts.push(...found);
+      this.#go({ at: this.#walk.at + 1, parts: this.#walk.parts + found.length });
+    }
+    return true;
   }
 
   /** Reads the headers of a part up to their blank line; a part without headers begins with that line. */
@@ -104,7 +147,11 @@ export class Step {
     const { contentType, bytes } = parsePartHeaders(block.subarray(0, Math.max(0, end - 4)), at);
     const start = at + end;
     if (bytes !== null && this.#total !== null && start + bytes > this.#total) throw truncated(this.#total);
-    return this.#go({ stage: 'content', at: start, open: { start, bytes, contentType } });
+    return this.#go({
+      stage: 'content',
+      at: start,
+      open: { start, bytes, contentType, kind: kindOf(contentType) },
+    });
   }
 
   /** RFC 2046: the first delimiter may open the package, without a line end before it. */
@@ -167,7 +214,7 @@ export class Step {
       if (parts >= partsMax) {
         throw new PackageBroken('TOO_LARGE', end, `the package has more than ${partsMax.toString()} parts`);
       }
-      this.parts.push({ start: open.start, bytes: end - open.start, contentType: open.contentType });
+      this.parts.push(partOf(open, end - open.start));
     }
     const found = open === null ? parts : parts + 1;
     if (line.kind === 'close' && found === 0)
@@ -207,6 +254,16 @@ export class Step {
     this.#walk = { ...this.#walk, ...change };
     return true;
   }
+}
+
+/** An open part whose data is whole now. */
+function partOf({ start, contentType, kind }: OpenPart, bytes: number): Part {
+  return { start, bytes, contentType, kind, origin: 'part', entry: null, why: null };
+}
+
+/** What is no report by its type is inspected as an instance: the inspection sees what it is. */
+function kindOf(contentType: string): PartKind {
+  return isReportType(contentType) ? 'report' : 'instance';
 }
 
 /** Where the data begins behind a block of headers; -1 when its blank line is not there. */

@@ -33,7 +33,10 @@ export class ReadAhead {
 
   /** Hands over what is published of the open part. Rejects as the pool does; the next call begins again. */
   async feed(upload: UploadRecord, open: OpenPart | null): Promise<void> {
-    if (open?.bytes == null || open.bytes < aheadBytesMin || upload.offset <= open.start) {
+    if (open?.bytes == null || open.kind !== 'instance') {
+      return;
+    }
+    if (open.bytes < aheadBytesMin || upload.offset <= open.start) {
       return;
     }
     let begun = this.#begun.get(upload.id);

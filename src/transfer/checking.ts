@@ -1,21 +1,33 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyRing } from '../access/key-ring.ts';
+import type { AddressBook } from '../addressbook/address-book.ts';
+import type { Choices } from '../delivery/choice.ts';
+import { itemName } from '../state/item-name.ts';
 import { keys } from '../state/keys.ts';
-import type { FollowRecord, InstanceRecord, TransferRecord } from '../state/records.ts';
+import type {
+  FollowRecord,
+  InstanceRecord,
+  SetAsideRecord,
+  StudyRecord,
+  TransferRecord,
+} from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
+import type { DerivedObjects } from './derived-objects.ts';
+import type { Derived, Deriving } from './deriving.ts';
 import type { Finding } from './finding.ts';
 import { Judgement } from './judgement.ts';
-import { instancesPerTurn, judgementsMax } from './limits.ts';
+import { instancesPerTurn, judgementsMax, setAsideKeptMax } from './limits.ts';
 import { Manifest } from './manifest.ts';
 import type { ReasonCode } from './reasons.ts';
 
 /** Called in the transaction that makes a transfer ready: delivery queues what is to be sent. */
-export type OnReady = (tx: Transaction, transfer: TransferRecord) => void;
+export type OnReady = (tx: Transaction, transfer: TransferRecord, choices: Choices) => void;
 
 export interface CheckingLimits {
   readonly instancesMax: number;
   readonly instanceBytesMax: number;
   readonly transferBytesMax: number;
+  readonly studiesMax: number;
 }
 
 /** One call that looks at a transfer, and whether it was asked for again meanwhile. */
@@ -33,16 +45,34 @@ export class Checking {
   readonly #keyRing: KeyRing;
   readonly #limits: CheckingLimits;
   readonly #onReady: OnReady;
+  readonly #choose: (transfer: TransferRecord) => Promise<Choices>;
+  readonly #derivedObjects: Pick<DerivedObjects, 'keep' | 'drop'>;
+  readonly #deriving: Pick<Deriving, 'derive'>;
+  readonly #addressBook: AddressBook;
   /** Transfers that are being looked at, each by one call. */
   readonly #settling = new Map<string, Turn>();
   /** What is known of transfers that could not be decided yet, those looked at last behind. */
   readonly #judgements = new Map<string, Judgement>();
 
-  constructor(parts: { state: State; keyRing: KeyRing; limits: CheckingLimits; onReady: OnReady }) {
+  constructor(parts: {
+    state: State;
+    keyRing: KeyRing;
+    limits: CheckingLimits;
+    onReady: OnReady;
+    /** Before it, with time for a look at every item: which of them go to which mailbox. */
+    choose: (transfer: TransferRecord) => Promise<Choices>;
+    derivedObjects: Pick<DerivedObjects, 'keep' | 'drop'>;
+    deriving: Pick<Deriving, 'derive'>;
+    addressBook: AddressBook;
+  }) {
     this.#state = parts.state;
+    this.#derivedObjects = parts.derivedObjects;
+    this.#deriving = parts.deriving;
+    this.#addressBook = parts.addressBook;
     this.#keyRing = parts.keyRing;
     this.#limits = parts.limits;
     this.#onReady = parts.onReady;
+    this.#choose = parts.choose;
   }
 
   /**
@@ -54,15 +84,17 @@ export class Checking {
     upload: string,
     findings: readonly Finding[],
     follow: FollowRecord,
+    setAside: readonly SetAsideRecord[] = [],
   ): Promise<void> {
-    await this.#state.commit((tx) => {
+    const left = await this.#state.commit((tx) => {
+      const unused = new Set(findings.flatMap(({ objects = [] }) => objects));
       const transfer = tx.get(keys.transfers, transferId);
       if (transfer === undefined || transfer.state !== 'receiving') {
         // Decided without this upload: nothing of it counts any more, and its follower must not begin again.
         tx.put(keys.follows, upload, { ...follow, state: 'done' });
-        return;
+        return unused;
       }
-      let { instances, bytes, bsn } = transfer;
+      let { instances, bytes, reports, studies, bsn } = transfer;
       const reasons = new Set(transfer.reasons);
       let over = false;
       for (const finding of findings) {
@@ -70,7 +102,9 @@ export class Checking {
         if (twin === 'equal') {
           continue;
         }
-        if (this.#isOver(finding.instance, instances, bytes)) {
+        const study = studyOf(tx, transferId, finding.instance);
+        const studiesThen = studies + (study?.isFirst === true ? 1 : 0);
+        if (this.#isOver(finding.instance, instances, bytes, studiesThen)) {
           reasons.add('LIMIT_EXCEEDED');
           over = true;
           break;
@@ -84,23 +118,42 @@ export class Checking {
           }
         }
         tx.put(keys.instances, [transferId, instances], withReasons(finding.instance, added));
-        const { sopInstanceUid, sha256 } = finding.instance;
+        const name = itemName(finding.instance);
         if (twin === 'different') {
-          tx.put(keys.twins, [transferId, sopInstanceUid, hex(sha256)], instances);
-        } else if (sopInstanceUid !== '') {
-          tx.put(keys.instanceNumbers, [transferId, sopInstanceUid], instances);
+          tx.put(keys.twins, [transferId, name, hex(finding.instance.sha256)], instances);
+        } else if (name !== '') {
+          tx.put(keys.instanceNumbers, [transferId, name], instances);
+        }
+        if (study !== undefined) {
+          tx.put(keys.studies, [transferId, study.uid], study.counted);
+        }
+        studies = studiesThen;
+        for (const object of finding.objects ?? []) {
+          this.#derivedObjects.keep(tx, transferId, object);
+          unused.delete(object);
         }
         instances++;
+        reports += finding.instance.report === null ? 0 : 1;
         bytes += finding.instance.bytes;
+      }
+      for (const [at, entry] of setAside.entries()) {
+        if (transfer.setAside + at < setAsideKeptMax) {
+          tx.put(keys.setAside, [transferId, transfer.setAside + at], entry);
+        }
       }
       if (follow.state === 'broken') {
         reasons.add('PACKAGE_BROKEN');
       }
       // Whatever comes behind changes nothing: a million more parts are not inspected for that.
       tx.put(keys.follows, upload, over ? { ...follow, state: 'done' } : follow);
-      const changed = { instances, bytes, bsn, reasons: [...reasons], updatedAt: Date.now() };
+      const counted = { instances, bytes, reports, studies, setAside: transfer.setAside + setAside.length };
+      const changed = { ...counted, bsn, reasons: [...reasons], updatedAt: Date.now() };
       tx.put(keys.transfers, transferId, { ...transfer, ...changed });
+      return unused;
     });
+    for (const object of left) {
+      await this.#derivedObjects.drop(transferId, object);
+    }
   }
 
   /**
@@ -147,10 +200,22 @@ export class Checking {
     if (!allKnown && !this.#isFull(transfer)) {
       return undefined;
     }
-    const verdict = (await this.#judge(transfer)).verdict(transfer, { allKnown });
+    const judgement = await this.#judge(transfer);
+    const nestedIdentity = transfer.to.map((mailbox) => this.#addressBook.mailbox(mailbox).nestedIdentity);
+    const verdict = judgement.verdict(transfer, { allKnown, nestedIdentity });
     if (verdict === undefined) {
       return undefined;
     }
+    if (verdict.state === 'ready' && transfer.derived === null) {
+      const derived = await this.#deriving.derive(transfer, judgement.renderable);
+      if (derived.findings.length + derived.reasons.length > 0) {
+        await this.#recordDerived(transfer, derived);
+        // With what was made, and what its making found, the transfer is looked at once more.
+        turn.again = true;
+        return undefined;
+      }
+    }
+    const choices = verdict.state === 'ready' ? await this.#choose(transfer) : undefined;
     return this.#state.commit((tx) => {
       const now = tx.get(keys.transfers, transferId);
       if (now?.state !== 'receiving') {
@@ -162,39 +227,67 @@ export class Checking {
         return undefined;
       }
       this.#judgements.delete(transferId);
-      const settled = { ...now, ...verdict, updatedAt: Date.now() };
+      const settled = { ...now, ...verdict, derived: now.derived ?? 0, updatedAt: Date.now() };
       tx.put(keys.transfers, transferId, settled);
-      if (settled.state === 'ready') {
-        this.#onReady(tx, settled);
+      if (choices !== undefined) {
+        this.#onReady(tx, settled, choices);
       }
       return settled;
     });
   }
 
+  /** What some receivers want beside what was sent becomes items of the transfer. */
+  async #recordDerived(transfer: TransferRecord, { findings, reasons }: Derived): Promise<void> {
+    const objects = findings.flatMap((finding) => finding.objects ?? []);
+    const isRecorded = await this.#state.commit((tx) => {
+      const now = tx.get(keys.transfers, transfer.id);
+      if (now?.state !== 'receiving' || !sameMaterial(now, transfer)) {
+        return false;
+      }
+      let { instances } = now;
+      for (const { instance } of findings) {
+        tx.put(keys.instances, [now.id, instances], instance);
+        tx.put(keys.instanceNumbers, [now.id, instance.sopInstanceUid], instances);
+        instances++;
+      }
+      for (const object of objects) {
+        this.#derivedObjects.keep(tx, now.id, object);
+      }
+      const added = { instances, derived: findings.length, updatedAt: Date.now() };
+      tx.put(keys.transfers, now.id, {
+        ...now,
+        ...added,
+        reasons: [...new Set([...now.reasons, ...reasons])],
+      });
+      return true;
+    });
+    for (const object of isRecorded ? [] : objects) {
+      await this.#derivedObjects.drop(transfer.id, object);
+    }
+  }
+
   /** What came before under this UID: nothing, only others, or also this very instance. */
-  #twinOf(
-    tx: Transaction,
-    transfer: string,
-    { sopInstanceUid, sha256 }: InstanceRecord,
-  ): 'equal' | 'different' | undefined {
-    const first =
-      sopInstanceUid === '' ? undefined : tx.get(keys.instanceNumbers, [transfer, sopInstanceUid]);
+  #twinOf(tx: Transaction, transfer: string, instance: InstanceRecord): 'equal' | 'different' | undefined {
+    const name = itemName(instance);
+    const { sha256 } = instance;
+    const first = name === '' ? undefined : tx.get(keys.instanceNumbers, [transfer, name]);
     const twin = first === undefined ? undefined : tx.get(keys.instances, [transfer, first]);
     if (twin === undefined) {
       return undefined;
     }
     const isEqual =
       Buffer.compare(twin.sha256, sha256) === 0 ||
-      tx.get(keys.twins, [transfer, sopInstanceUid, hex(sha256)]) !== undefined;
+      tx.get(keys.twins, [transfer, name, hex(sha256)]) !== undefined;
     return isEqual ? 'equal' : 'different';
   }
 
-  #isOver(instance: InstanceRecord, instances: number, bytes: number): boolean {
-    const { instancesMax, instanceBytesMax, transferBytesMax } = this.#limits;
+  #isOver(instance: InstanceRecord, instances: number, bytes: number, studies: number): boolean {
+    const { instancesMax, instanceBytesMax, transferBytesMax, studiesMax } = this.#limits;
     return (
       instances >= instancesMax ||
       instance.bytes > instanceBytesMax ||
-      bytes + instance.bytes > transferBytesMax
+      bytes + instance.bytes > transferBytesMax ||
+      studies > studiesMax
     );
   }
 
@@ -243,11 +336,27 @@ export class Checking {
   }
 }
 
+/** The study of an instance with this instance counted; undefined for what names none. */
+function studyOf(
+  tx: Transaction,
+  transfer: string,
+  { scan, bytes }: InstanceRecord,
+): { readonly uid: string; readonly isFirst: boolean; readonly counted: StudyRecord } | undefined {
+  const uid = scan?.studyInstanceUid ?? '';
+  if (uid === '') {
+    return undefined;
+  }
+  const before = tx.get(keys.studies, [transfer, uid]);
+  const counted = { instances: (before?.instances ?? 0) + 1, bytes: (before?.bytes ?? 0) + bytes };
+  return { uid, isFirst: before === undefined, counted };
+}
+
 function sameMaterial(a: TransferRecord, b: TransferRecord): boolean {
   return (
     a.instances === b.instances &&
     a.expected === b.expected &&
     a.uploads.length === b.uploads.length &&
+    (a.bsn === null) === (b.bsn === null) &&
     a.reasons.length === b.reasons.length
   );
 }

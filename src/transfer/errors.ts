@@ -46,6 +46,17 @@ export class TransferClosed extends SluisError {
   }
 }
 
+/** 409: a person has to find out which of two BSNs is right; neither is told. */
+export class BsnDiffers extends SluisError {
+  override readonly name = 'BsnDiffers';
+  readonly code = 'SLUIS_TRANSFER_BSN_DIFFERS';
+  readonly remedy = 'give-up';
+
+  constructor() {
+    super('the transfer has another BSN already: find out which is right, and send anew if it is this one');
+  }
+}
+
 /** 409: sealed never changes. */
 export class ManifestSealed extends SluisError {
   override readonly name = 'ManifestSealed';

@@ -1,4 +1,3 @@
-import type { KeyRing } from '../access/key-ring.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import { endBy, type Part } from '../ops/part.ts';
@@ -6,13 +5,17 @@ import { keys } from '../state/keys.ts';
 import type { FollowRecord, TransferRecord, UploadRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import type { Extent, Storage } from '../storage/storage.ts';
-import { beginWalk, isPackageWalk, nextParts, type Part as PackagePart } from '../study/package.ts';
-import { WorkQueueFull, WorkStopped } from '../work/errors.ts';
-import type { Inspection, InspectJob } from '../work/jobs.ts';
+import {
+  ArchiveListings,
+  beginWalk,
+  isPackageWalk,
+  nextParts,
+  type Part as PackagePart,
+} from '../study/package.ts';
 import type { WorkPool } from '../work/pool.ts';
 import { ReadAhead } from './ahead.ts';
 import type { Checking } from './checking.ts';
-import { type Finding, failedInspection, findingOf, isOurFault } from './finding.ts';
+import type { Examined, Examiner } from './examiner.ts';
 import { followRetryMs, followRetryMsMax, inspectSinglyAfter } from './limits.ts';
 import { inspectedBytes, instancesInspected, transfersSettled } from './metrics.ts';
 
@@ -25,6 +28,7 @@ import { inspectedBytes, instancesInspected, transfersSettled } from './metrics.
 export class Follower implements Part {
   readonly #parts: FollowerParts;
   readonly #ahead: ReadAhead;
+  readonly #archives: ArchiveListings;
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   /** Uploads that failed and wait for their next try. */
@@ -37,6 +41,7 @@ export class Follower implements Part {
   constructor(parts: FollowerParts) {
     this.#parts = parts;
     this.#ahead = new ReadAhead(parts.pool, parts.storage);
+    this.#archives = new ArchiveListings(parts.archiveBytesMax);
   }
 
   /** Takes up every upload of a transfer that is not decided: a kill may have come just before that. */
@@ -118,17 +123,17 @@ export class Follower implements Part {
     while (!this.#stopped) {
       const upload = state.get(keys.uploads, id);
       if (upload === undefined || upload.transfer === null) {
-        this.#ahead.drop(id);
+        this.#letGo(id);
         return undefined;
       }
       const follow = this.#follow(id);
       if (follow.state !== 'following') {
-        this.#ahead.drop(id);
+        this.#letGo(id);
         return upload.transfer;
       }
       if (state.get(keys.transfers, upload.transfer)?.state !== 'receiving') {
         // Decided without this upload: record() closes it, since nothing of it counts any more.
-        this.#ahead.drop(id);
+        this.#letGo(id);
         await checking.record(upload.transfer, id, [], follow);
         return undefined;
       }
@@ -141,22 +146,23 @@ export class Follower implements Part {
         }
         return Buffer.concat(chunks);
       };
-      const found = await nextParts(walk, read, upload.offset, upload.length);
+      const found = await nextParts(walk, read, upload.offset, upload.length, this.#archives.of(id));
       if (found.parts.length === 0 && found.state === 'more' && found.walk.at === walk.at) {
         // Only now, when no part waits to be taken: the open one takes the place of the one before it.
         await this.#ahead.feed(upload, found.walk.open);
         return upload.transfer;
       }
-      const findings = await this.#inspect(upload, found.parts);
+      const { findings, setAside } = await this.#examine(upload, found.parts);
       for (const { instance } of findings) {
         instancesInspected.add(1, { verdict: instance.verdict });
         inspectedBytes.add(instance.bytes);
       }
-      await checking.record(upload.transfer, id, findings, {
+      const next: FollowRecord = {
         walk: found.walk,
         instances: follow.instances + findings.length,
         state: found.state === 'more' ? 'following' : found.state,
-      });
+      };
+      await checking.record(upload.transfer, id, findings, next, setAside);
       if (found.state === 'broken') {
         const reason = found.fault?.reason ?? 'unknown';
         this.#parts.log.warn('follower.package-broken', { upload: id, transfer: upload.transfer, reason });
@@ -165,62 +171,21 @@ export class Follower implements Part {
     return undefined;
   }
 
-  /** The findings stay in the order of the parts. */
-  #inspect(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
+  async #examine(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Examined> {
+    const { examiner } = this.#parts;
     const failures = this.#failures.get(upload.id) ?? 0;
-    return failures < inspectSinglyAfter ? this.#together(upload, parts) : this.#singly(upload, parts);
-  }
-
-  async #together(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
-    const whole = await Promise.all(parts.map((part) => this.#ahead.take(upload, part)));
-    const jobs = parts.filter((_, at) => whole[at] === undefined).map((part) => this.#jobOf(upload, part));
-    const inspected = (await this.#parts.pool.inspect(jobs, this.#cut.signal)).values();
-    return parts.map((part, at) => {
-      const inspection = whole[at] ?? inspected.next().value;
-      if (inspection === undefined) {
-        throw new Error('the workers answered fewer instances than they were asked for');
-      }
-      if (isOurFault(inspection)) {
-        throw new Error(inspection.error?.reason);
-      }
-      return this.#findingOf(upload, part, inspection);
-    });
-  }
-
-  /** What fails again and again is found out and held for a person; it stands in no other's way. */
-  async #singly(upload: UploadRecord, parts: readonly PackagePart[]): Promise<Finding[]> {
-    this.#ahead.drop(upload.id);
-    const findings: Finding[] = [];
-    for (const part of parts) {
-      const inspection = await this.#alone(upload, part);
-      if (isOurFault(inspection)) {
-        const facts = { upload: upload.id, transfer: upload.transfer ?? '', bytes: part.bytes };
-        this.#parts.log.error('follower.instance-held', { ...facts, reason: inspection.error?.reason ?? '' });
-      }
-      findings.push(this.#findingOf(upload, part, inspection));
+    if (failures >= inspectSinglyAfter) {
+      this.#ahead.drop(upload.id);
+      return examiner.singly(upload, parts, this.#cut.signal);
     }
-    return findings;
+    const ahead = await Promise.all(parts.map((part) => this.#ahead.take(upload, part)));
+    return examiner.together(upload, parts, ahead, this.#cut.signal);
   }
 
-  async #alone(upload: UploadRecord, part: PackagePart): Promise<Inspection> {
-    try {
-      const [inspection] = await this.#parts.pool.inspect([this.#jobOf(upload, part)], this.#cut.signal);
-      return inspection ?? failedInspection('no answer');
-    } catch (thrown) {
-      // These say nothing about the part.
-      if (thrown instanceof WorkQueueFull || thrown instanceof WorkStopped || this.#cut.signal.aborted) {
-        throw thrown;
-      }
-      return failedInspection(asError(thrown).name);
-    }
-  }
-
-  #jobOf(upload: UploadRecord, { start, bytes }: PackagePart): InspectJob {
-    return { ranges: this.#parts.storage.locate([extentOf(upload, start, bytes)], 0, bytes) };
-  }
-
-  #findingOf(upload: UploadRecord, { start, bytes }: PackagePart, inspection: Inspection): Finding {
-    return findingOf(this.#parts.keyRing, upload.id, extentOf(upload, start, bytes), inspection);
+  /** Nothing of this upload is read ahead or listed any more. */
+  #letGo(id: string): void {
+    this.#ahead.drop(id);
+    this.#archives.drop(id);
   }
 
   #follow(id: string): FollowRecord {
@@ -231,8 +196,10 @@ export class Follower implements Part {
 export interface FollowerParts {
   readonly state: State;
   readonly storage: Storage;
-  readonly keyRing: KeyRing;
   readonly pool: WorkPool;
+  readonly examiner: Examiner;
+  /** What an archive may unpack to: what a transfer may have. */
+  readonly archiveBytesMax: number;
   readonly checking: Checking;
   readonly log: Log;
   /** The pause after a first failure; it doubles. */

@@ -1,4 +1,6 @@
-import type { InstanceRecord, TransferRecord } from '../state/records.ts';
+import type { InstanceRecord, NestedIdentityPolicy, TransferRecord } from '../state/records.ts';
+import { isStructuredReport } from '../study/rendering/sr-document.ts';
+import { Demographics } from './demographics.ts';
 import { problemsShownMax } from './limits.ts';
 import type { Manifest } from './manifest.ts';
 import { effectOf } from './reasons.ts';
@@ -12,12 +14,19 @@ export class Judgement {
   readonly expected: number | null;
   /** The number of the next instance to look at. */
   next = 0;
+  /** Numbers of items that some receivers want as a PDF: reports, and structured reports. */
+  readonly renderable: number[] = [];
   readonly #codes = new Set<string>();
   readonly #problems: number[] = [];
   #accepted = 0;
-  /** Listed UIDs that are there: of equal instances only one is kept (checking.ts). */
+  /** Listed items that are there: of equal ones only one is kept (checking.ts). */
   #matched = 0;
   #patientMac: string | null = null;
+  /** Another person stands in an element of the standard, which cannot be taken out. */
+  #isForeignStandard = false;
+  /** … or in more elements than are listed. */
+  #isForeignUnknown = false;
+  readonly #demographics = new Demographics();
 
   constructor(expected: number | null) {
     this.expected = expected;
@@ -28,14 +37,18 @@ export class Judgement {
     if (instance.reasons.length > 0 && this.#problems.length < problemsShownMax) {
       this.#problems.push(this.next);
     }
+    if (instance.report !== null || isStructuredReport(instance.scan?.sopClassUid ?? '')) {
+      this.renderable.push(this.next);
+    }
+    this.#isForeignStandard ||= instance.foreign.some(({ tag }) => !isPrivate(tag));
+    this.#isForeignUnknown ||= instance.reasons.includes('NESTED_IDENTITY') && instance.foreign.length === 0;
     this.next++;
     for (const code of instance.reasons) {
       this.#codes.add(code);
     }
-    this.#addPatient(instance.patientMac);
+    this.#addPatient(instance);
     this.#accepted += instance.verdict === 'rejected' ? 0 : 1;
-    // Without a UID it is rejected for that, and nobody could have listed it.
-    const listed = instance.sopInstanceUid === '' ? undefined : manifest?.compare(instance);
+    const listed = listingOf(instance, manifest);
     if (listed === 'not-listed') {
       this.#codes.add('NOT_LISTED');
     } else if (listed === 'different') {
@@ -48,11 +61,13 @@ export class Judgement {
   /** What becomes of the transfer; undefined while something may still come. */
   verdict(
     transfer: TransferRecord,
-    { allKnown }: { allKnown: boolean },
+    { allKnown, nestedIdentity }: { allKnown: boolean; nestedIdentity: readonly NestedIdentityPolicy[] },
   ): Pick<TransferRecord, 'state' | 'reasons' | 'problems'> | undefined {
     const codes = new Set([...transfer.reasons, ...this.#codes]);
     const problems = this.#problems;
-    if ([...codes].some((code) => effectOf(code, transfer.priority) !== 'flag')) {
+    const isHeld =
+      codes.has('NESTED_IDENTITY') && transfer.priority !== 'acute' && this.#stops(nestedIdentity);
+    if (isHeld || [...codes].some((code) => effectOf(code, transfer.priority) !== 'flag')) {
       return { state: this.#accepted === 0 ? 'rejected' : 'held', reasons: [...codes], problems };
     }
     if (this.expected === null ? !transfer.selfManifest : this.#matched < this.expected) {
@@ -69,11 +84,43 @@ export class Judgement {
     return { state: 'ready', reasons: [...codes], problems };
   }
 
+  /** Whether a receiver does not take what names somebody else: `strip` takes out private elements only. */
+  #stops(policies: readonly NestedIdentityPolicy[]): boolean {
+    const canBeStripped = !this.#isForeignStandard && !this.#isForeignUnknown;
+    return policies.includes('hold') || (policies.includes('strip') && !canBeStripped);
+  }
+
   /** Objects that name no patient prove nothing about mixing. */
-  #addPatient(mac: string | null): void {
+  #addPatient({ patientMac: mac, demographics }: InstanceRecord): void {
     if (mac !== null && this.#patientMac !== null && mac !== this.#patientMac) {
+      // Somebody else may well have another name.
       this.#codes.add('PATIENT_MIXED');
+      return;
     }
     this.#patientMac ??= mac;
+    if (demographics !== null && this.#demographics.differs(demographics)) {
+      this.#codes.add('DEMOGRAPHICS_DIFFER');
+    }
   }
+}
+
+/** What the manifest says of an item; undefined for what it cannot list, which is no fault. */
+function listingOf(
+  instance: InstanceRecord,
+  manifest: Manifest | undefined,
+): ReturnType<Manifest['compare']> | undefined {
+  // What is made here was never sent.
+  if (instance.derivedFrom !== null) {
+    return undefined;
+  }
+  if (instance.report !== null) {
+    return manifest?.compareReport(instance);
+  }
+  // Without a UID it is rejected for that, and nobody could have listed it.
+  return instance.sopInstanceUid === '' ? undefined : manifest?.compare(instance);
+}
+
+/** PS3.5 section 7.8.1: an odd group is somebody's own. */
+function isPrivate(tag: number): boolean {
+  return (tag >>> 16) % 2 === 1;
 }

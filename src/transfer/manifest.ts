@@ -1,4 +1,4 @@
-import type { ManifestRecord } from '../state/records.ts';
+import type { InstanceRecord, ListedReport, ManifestRecord } from '../state/records.ts';
 
 /** A SOP Instance UID (up to 64 characters, zeros behind), SHA-256 (32), and length (8, a double). */
 const uidBytes = 64;
@@ -23,9 +23,11 @@ export interface ManifestEntry {
 export class Manifest {
   readonly entries: Uint8Array;
   readonly #table: Buffer;
+  readonly #reports: ReadonlyMap<string, ListedReport>;
 
-  constructor({ entries }: Pick<ManifestRecord, 'entries'>) {
+  constructor({ entries, reports }: Pick<ManifestRecord, 'entries' | 'reports'>) {
     this.entries = entries;
+    this.#reports = new Map(reports.map((report) => [report.sha256, report]));
     this.#table = Buffer.from(entries.buffer, entries.byteOffset, entries.byteLength);
   }
 
@@ -39,7 +41,7 @@ export class Manifest {
       table.set(sha256, at + sha256At);
       table.writeDoubleBE(bytes, at + bytesAt);
     }
-    return new Manifest({ entries: table });
+    return new Manifest({ entries: table, reports: [] });
   }
 
   get count(): number {
@@ -56,6 +58,13 @@ export class Manifest {
       this.#table.readDoubleBE(at + bytesAt) === bytes &&
       this.#table.compare(sha256, 0, sha256.byteLength, at + sha256At, at + bytesAt) === 0;
     return isEqual ? 'equal' : 'different';
+  }
+
+  /** Reports have no UID: one is listed by its content, as what it is. */
+  compareReport({ sha256, bytes, report }: InstanceRecord): 'equal' | 'not-listed' {
+    const listed = this.#reports.get(Buffer.from(sha256).toString('hex'));
+    const isListed = listed?.bytes === bytes && listed.mediaType === report?.mediaType;
+    return isListed ? 'equal' : 'not-listed';
   }
 
   /** Where the entry of a UID begins. */

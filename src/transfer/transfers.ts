@@ -3,10 +3,17 @@ import type { Principal } from '../access/principal.ts';
 import type { AddressBook } from '../addressbook/address-book.ts';
 import { newId } from '../state/ids.ts';
 import { keys } from '../state/keys.ts';
-import type { Priority, TransferRecord, TransferState, UploadRecord } from '../state/records.ts';
+import type {
+  ListedReport,
+  Priority,
+  TransferRecord,
+  TransferState,
+  UploadRecord,
+} from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
-import { noDetails, sealDetails, type TransferDetails } from './details.ts';
+import { noDetails, sealDetails, type TransferDetails, unsealDetails } from './details.ts';
 import {
+  BsnDiffers,
   IdempotencyKeyReused,
   ManifestSealed,
   NotYourMailbox,
@@ -14,7 +21,7 @@ import {
   TransferInvalid,
   TransferUnknown,
 } from './errors.ts';
-import { lookedAtMax, uploadsMax } from './limits.ts';
+import { lookedAtMax, reportsMax, uploadsMax } from './limits.ts';
 import { Manifest, type ManifestEntry } from './manifest.ts';
 
 export interface TransferRequest extends TransferDetails {
@@ -40,6 +47,9 @@ export interface TransferQuery {
   readonly cursor?: string | undefined;
   readonly limit: number;
 }
+
+/** Nothing of a transfer in one of these goes anywhere any more. */
+const closedStates: ReadonlySet<TransferState> = new Set(['rejected', 'recalled', 'expired']);
 
 /**
  * The transfers: how they come to be, who may see them, which uploads belong to them. What is found in
@@ -95,6 +105,7 @@ export class Transfers {
     principal: Principal,
     id: string,
     instances: readonly ManifestEntry[],
+    reports: readonly ListedReport[] = [],
   ): Promise<{ transfer: TransferRecord; sealed: boolean }> {
     const { instancesMax } = this.#limits;
     if (instances.length > instancesMax) {
@@ -105,12 +116,22 @@ export class Transfers {
     if (new Set(instances.map((one) => one.sopInstanceUid)).size !== instances.length) {
       throw new TransferInvalid('the manifest lists a SOP Instance UID twice');
     }
+    if (reports.length > reportsMax) {
+      throw new TransferInvalid(`the manifest lists ${reports.length} reports, the limit is ${reportsMax}`);
+    }
+    if (new Set(reports.map((one) => one.sha256)).size !== reports.length) {
+      throw new TransferInvalid('the manifest lists a report twice');
+    }
+    const listed = reports.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
     const { entries } = Manifest.of(instances);
     return this.#state.commit((tx) => {
       const transfer = this.#own(tx, principal, id);
       const before = tx.get(keys.manifests, id);
       if (before !== undefined) {
-        if (Buffer.compare(before.entries, entries) !== 0) {
+        const isSame =
+          Buffer.compare(before.entries, entries) === 0 &&
+          JSON.stringify(before.reports) === JSON.stringify(listed);
+        if (!isSame) {
           throw new ManifestSealed();
         }
         return { transfer, sealed: false };
@@ -119,10 +140,48 @@ export class Transfers {
         throw new TransferClosed(transfer.state);
       }
       const now = Date.now();
-      tx.put(keys.manifests, id, { entries, sealedAt: now });
-      const changed = { ...transfer, expected: instances.length, updatedAt: now };
+      tx.put(keys.manifests, id, { entries, reports: listed, sealedAt: now });
+      const changed = { ...transfer, expected: instances.length + reports.length, updatedAt: now };
       tx.put(keys.transfers, id, changed);
       return { transfer: changed, sealed: true };
+    });
+  }
+
+  /**
+   * The BSN that became known after the images were sent: `attached` is told in the same transaction, so
+   * that what is still to be delivered gets it, without another upload. The same once more is no error.
+   *
+   * Throws TransferUnknown, BsnDiffers when another BSN is known already, TransferClosed when nothing of
+   * it is sent any more.
+   */
+  async attachBsn(
+    principal: Principal,
+    id: string,
+    patient: NonNullable<TransferDetails['patient']>,
+    attached: (tx: Transaction, transfer: TransferRecord) => void,
+  ): Promise<TransferRecord> {
+    return this.#state.commit((tx) => {
+      const transfer = this.#own(tx, principal, id);
+      if (closedStates.has(transfer.state)) {
+        throw new TransferClosed(transfer.state);
+      }
+      if (transfer.bsn !== null) {
+        if (this.#keyRing.unseal('bsn', transfer.bsn).toString() !== patient.bsn) {
+          throw new BsnDiffers();
+        }
+        return transfer;
+      }
+      const details = { ...unsealDetails(this.#keyRing, transfer.details), patient };
+      const changed = {
+        ...transfer,
+        bsn: this.#keyRing.seal('bsn', patient.bsn),
+        details: sealDetails(this.#keyRing, details),
+        reasons: transfer.reasons.filter((code) => code !== 'BSN_MISSING'),
+        updatedAt: Date.now(),
+      };
+      tx.put(keys.transfers, id, changed);
+      attached(tx, changed);
+      return changed;
     });
   }
 
@@ -224,6 +283,10 @@ export class Transfers {
       selfManifest,
       instances: 0,
       bytes: 0,
+      reports: 0,
+      studies: 0,
+      derived: null,
+      setAside: 0,
       expected: null,
       createdAt: now,
       updatedAt: now,

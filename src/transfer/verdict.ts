@@ -1,5 +1,7 @@
 import { decideBsn, type Identity } from '../dicom/identity.ts';
+import { doubtsAbout } from '../dicom/plausibility.ts';
 import type { Scan } from '../dicom/scan.ts';
+import { Tag } from '../dicom/tags.ts';
 import type { InstanceRecord } from '../state/records.ts';
 import { type ReasonCode, reasons } from './reasons.ts';
 
@@ -31,8 +33,29 @@ export function reasonsOf({ scan, identity, fault }: Read): ReasonCode[] {
   if (identity?.nestedIdentity === true) {
     codes.push('NESTED_IDENTITY');
   }
+  if (scan !== undefined) {
+    if (signsPatient(scan)) {
+      codes.push('SIGNED_OBJECT');
+    }
+    codes.push(...doubtsAbout(scan, identity));
+  }
   return codes;
 }
+
+/** Whether a signature covers what some dialect writes: what goes out tagged is decided by each recipe. */
+function signsPatient({ sites: { signed } }: Scan): boolean {
+  return signed === 'all' || (signed !== 'unknown' && signed.some((tag) => writtenTags.has(tag)));
+}
+
+const writtenTags: ReadonlySet<number> = new Set([
+  Tag.patientId,
+  Tag.issuerOfPatientId,
+  Tag.typeOfPatientId,
+  Tag.issuerOfPatientIdQualifiers,
+  Tag.otherPatientIds,
+  Tag.otherPatientIdsSequence,
+  Tag.originalAttributes,
+]);
 
 /** The worst that any of these reasons does to an object. */
 export function verdictOf(codes: readonly ReasonCode[]): InstanceRecord['verdict'] {

@@ -1,8 +1,10 @@
+import type { KeyRing } from '../access/key-ring.ts';
 import { keys } from '../state/keys.ts';
 import type { TransferRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import { isPackageWalk } from '../study/package.ts';
-import { problemsShownMax } from './limits.ts';
+import { setAsideText } from '../study/set-aside.ts';
+import { problemsShownMax, setAsideShownMax, studiesShownMax } from './limits.ts';
 import { type ReasonCode, reasons } from './reasons.ts';
 
 /** Who looks: the sender, or a receiver by his own mailboxes; he is not told who else receives. */
@@ -10,7 +12,7 @@ export type Viewer = 'sender' | ((mailbox: string) => boolean);
 
 /** A transfer in a list; no patient data. */
 export function transferSummary(state: State, transfer: TransferRecord, viewer: Viewer) {
-  const { id, from, priority, reasons: codes, instances, expected, bytes } = transfer;
+  const { id, from, priority, reasons: codes, reports, expected, bytes } = transfer;
   const seen = (mailbox: string): boolean => viewer === 'sender' || viewer(mailbox);
   return {
     id,
@@ -19,7 +21,8 @@ export function transferSummary(state: State, transfer: TransferRecord, viewer: 
     priority,
     state: transfer.state,
     reasons: codes,
-    instances,
+    instances: transfer.instances - reports - (transfer.derived ?? 0),
+    reports,
     expected,
     bytes,
     deliveries: deliveriesOf(state, id).filter(({ mailbox }) => seen(mailbox)),
@@ -28,8 +31,15 @@ export function transferSummary(state: State, transfer: TransferRecord, viewer: 
   };
 }
 
-/** The same with why it is stopped and, for its sender, its uploads; no patient data. */
-export function transferView(state: State, transfer: TransferRecord, viewer: Viewer) {
+/**
+ * The same with why it is stopped, its studies and, for its sender, its uploads and the names of what was
+ * set aside, which are his own. No patient data otherwise.
+ */
+export function transferView(
+  { state, keyRing }: { state: State; keyRing: KeyRing },
+  transfer: TransferRecord,
+  viewer: Viewer,
+) {
   const uploads = viewer === 'sender' ? transfer.uploads : [];
   return {
     ...transferSummary(state, transfer, viewer),
@@ -40,8 +50,31 @@ export function transferView(state: State, transfer: TransferRecord, viewer: Vie
         : [{ code, owner: reason.owner, en: reason.en, nl: reason.nl, next: reason.next }];
     }),
     problems: problemsOf(state, transfer),
+    studies: studiesOf(state, transfer.id),
+    setAside: viewer === 'sender' ? setAsideOf(state, keyRing, transfer) : null,
     uploads: uploads.flatMap((upload) => uploadView(state, upload)),
   };
+}
+
+function studiesOf(state: State, transfer: string) {
+  const range = { prefix: [transfer], limit: studiesShownMax };
+  return [...state.list(keys.studies, range)].map(({ key, value }) => ({
+    studyInstanceUid: key[1],
+    instances: value.instances,
+    bytes: value.bytes,
+  }));
+}
+
+/** What archives held beside instances and reports: the sender has to see that it was not sent. */
+function setAsideOf(state: State, keyRing: KeyRing, { id, setAside }: TransferRecord) {
+  const range = { prefix: [id], limit: setAsideShownMax };
+  const items = [...state.list(keys.setAside, range)].map(({ value }) => ({
+    name: keyRing.unseal('entry-name', value.name).toString(),
+    why: value.why,
+    ...setAsideText[value.why],
+    bytes: value.bytes,
+  }));
+  return { count: setAside, items };
 }
 
 function uploadView(state: State, id: string) {
@@ -59,8 +92,9 @@ function deliveriesOf(state: State, transfer: string) {
     if (delivery === undefined) {
       return [];
     }
-    const { id, mailbox, delivered, of, attempts, lastOutcome } = delivery;
-    return [{ id, mailbox, state: delivery.state, delivered, of, attempts, lastOutcome, receipt: null }];
+    const { id, mailbox, delivered, of, leftOut, untagged, attempts, lastOutcome } = delivery;
+    const counts = { delivered, of, leftOut, untagged };
+    return [{ id, mailbox, state: delivery.state, ...counts, attempts, lastOutcome, receipt: null }];
   });
 }
 

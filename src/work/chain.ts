@@ -1,8 +1,8 @@
 import { cut } from './batches.ts';
-import { type Kind, type Piece, pieceBytes, type ResultOf, type Task } from './jobs.ts';
+import { type PassKind, type Piece, pieceBytes, type ResultOf, type Task } from './jobs.ts';
 
 /** How a chain reaches its worker: hands it a task that will read `bytes`. */
-export type Give<K extends Kind> = (task: Task, bytes: number) => Promise<readonly ResultOf<K>[]>;
+export type Give<K extends PassKind> = (task: Task, bytes: number) => Promise<readonly ResultOf<K>[]>;
 
 /**
  * The work on one large instance, as short tasks on one worker, so that others get their turn between.
@@ -10,7 +10,7 @@ export type Give<K extends Kind> = (task: Task, bytes: number) => Promise<readon
  * After any rejection the chain is over: make another and begin at the instance's first byte. A chain
  * that is neither finished nor dropped keeps its place among the open ones.
  */
-export class Chain<K extends Kind> {
+export class Chain<K extends PassKind> {
   readonly #id: number;
   readonly #give: Give<K>;
   readonly #closed: () => void;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Digest } from './jobs.ts';
+import type { Digest, Piece } from './jobs.ts';
+import type { PieceReader } from './piece-reader.ts';
 
 /** The digests of one instance as a receiver gets it, in one pass. */
 export class Digester {
@@ -19,4 +20,12 @@ export class Digester {
   finish(): Digest {
     return { sha256: this.#hash.digest(), crc32: this.#crc32, bytes: this.#bytes };
   }
+}
+
+/** SHA-256 and CRC-32 of bytes as they lie there. */
+export function digestsOf(pieces: readonly Piece[], reader: PieceReader): Omit<Digest, 'bytes'> {
+  const digester = new Digester();
+  reader.read(pieces, (chunk) => digester.feed(chunk));
+  const { bytes: _, ...digests } = digester.finish();
+  return digests;
 }

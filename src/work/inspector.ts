@@ -1,134 +1,32 @@
-import { createHash } from 'node:crypto';
-import { DatasetWalk } from '../dicom/completeness.ts';
-import { DicomError } from '../dicom/error.ts';
-import { type Identity, identify } from '../dicom/identity.ts';
-import { IDENTITY_BYTES } from '../dicom/limits.ts';
-import { type Scan, scan } from '../dicom/scan.ts';
-import type { Inspection, InspectionFault } from './jobs.ts';
+import { Digester } from './digester.ts';
+import type { Inspection } from './jobs.ts';
+import { Reading } from './reading.ts';
 
-/**
- * Looks at one instance in one pass over its bytes: SHA-256 of all of them, the scan of its head, and
- * the walk that tells whether the rest is whole. Keeps bytes only until the head is read.
- */
+/** Looks at one instance in one pass over its bytes: the digests of all of them, and what reading finds. */
 export class Inspector {
-  readonly #bytes: number;
-  readonly #hash = createHash('sha256');
-  readonly #head = new Head();
-  #fed = 0;
-  /** The next look at the head is at so many bytes, neither more nor fewer, however they come. */
-  #need: number;
-  #scan: Scan | undefined;
-  #identity: Identity | undefined;
-  #walk: DatasetWalk | undefined;
-  #fault: InspectionFault | undefined;
+  readonly #digester = new Digester();
+  readonly #reading: Reading;
 
   /** @param bytes of the whole instance */
   constructor(bytes: number) {
-    this.#bytes = bytes;
-    this.#need = Math.min(bytes, IDENTITY_BYTES);
+    this.#reading = new Reading(bytes);
   }
 
   /** Bytes that are kept until the head can be read. */
   get headBytes(): number {
-    return this.#head.bytes;
+    return this.#reading.headBytes;
   }
 
   /** The next bytes; they are copied if they are needed longer. */
   feed(chunk: Uint8Array): void {
-    this.#hash.update(chunk);
-    this.#fed += chunk.byteLength;
-    this.#guarded(() => {
-      if (this.#walk !== undefined) this.#walk.feed(chunk);
-      else this.#look(chunk);
-    });
+    this.#digester.feed(chunk);
+    this.#reading.feed(chunk);
   }
 
   /** The result. Throws RangeError when other than the announced number of bytes were fed. */
   finish(): Inspection {
-    if (this.#fed !== this.#bytes) {
-      throw new RangeError(`${this.#fed.toString()} of ${this.#bytes.toString()} bytes were fed`);
-    }
-    this.#guarded(() => {
-      // Only an instance without any bytes was never looked at.
-      if (this.#walk === undefined) this.#look(new Uint8Array(0));
-      const end = this.#walk?.end();
-      if (end !== undefined && !end.complete) {
-        this.#fault = { code: end.code, tag: end.tag, offset: end.offset, reason: end.reason };
-      }
-    });
-    const found = { scan: this.#scan, identity: this.#identity, sha256: this.#hash.digest() };
-    return this.#fault === undefined ? found : { ...found, error: this.#fault };
+    const found = this.#reading.finish();
+    const { sha256, crc32 } = this.#digester.finish();
+    return { ...found, sha256, crc32 };
   }
-
-  /** Reads the head once its bytes are here; what of the chunk lies behind it is the walk's. */
-  #look(chunk: Uint8Array): void {
-    const at = this.#fed - chunk.byteLength;
-    while (this.#fed >= this.#need) {
-      const window = this.#head.upTo(this.#need, chunk, at);
-      const found = scan(window, this.#bytes);
-      if (!('need' in found)) {
-        this.#scan = found;
-        this.#identity = identify(window, found);
-        this.#walk = new DatasetWalk(found, this.#bytes);
-        this.#walk.feed(window);
-        this.#walk.feed(chunk.subarray(this.#need - at));
-        this.#head.drop();
-        return;
-      }
-      this.#need = found.need;
-    }
-    this.#head.keep(chunk, at, this.#need);
-  }
-
-  /** After a fault only the hash goes on. */
-  #guarded(step: () => void): void {
-    if (this.#fault !== undefined) return;
-    try {
-      step();
-    } catch (thrown) {
-      this.#fault = faultOf(thrown, this.#fed);
-      this.#head.drop();
-    }
-  }
-}
-
-/** The first bytes of an instance, kept until there are as many as the scan asks for. */
-class Head {
-  #kept = Buffer.alloc(0);
-
-  get bytes(): number {
-    return this.#kept.byteLength;
-  }
-
-  /** The bytes [0, need), of which the chunk has those from `at` on. Not copied when it has all of them. */
-  upTo(need: number, chunk: Uint8Array, at: number): Uint8Array {
-    if (at === 0) return chunk.subarray(0, need);
-    this.keep(chunk.subarray(0, need - at), at, need);
-    return this.#kept.subarray(0, need);
-  }
-
-  /** Copies the chunk to `at`. The room grows with what came, since `need` is only a file's word. */
-  keep(chunk: Uint8Array, at: number, need: number): void {
-    const end = at + chunk.byteLength;
-    if (end > this.bytes) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(need, Math.max(end, 2 * this.bytes)));
-      this.#kept.copy(grown, 0, 0, at);
-      this.#kept = grown;
-    }
-    this.#kept.set(chunk, at);
-  }
-
-  drop(): void {
-    this.#kept = Buffer.alloc(0);
-  }
-}
-
-function faultOf(thrown: unknown, offset: number): InspectionFault {
-  if (thrown instanceof DicomError) {
-    return { code: thrown.code, tag: thrown.tag, offset: thrown.offset, reason: thrown.reason };
-  }
-  // A fault of ours must not take the other instances of a batch with it, nor be tried for ever. The
-  // message of an unknown error could hold a value, its name cannot.
-  const name = thrown instanceof Error ? thrown.name : typeof thrown;
-  return { code: 'INSPECTION_FAILED', tag: '', offset, reason: `the inspection failed (${name})` };
 }

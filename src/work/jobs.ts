@@ -1,8 +1,8 @@
-import type { Edit } from '../dicom/edit.ts';
 import type { DicomErrorCode } from '../dicom/error.ts';
 import type { Identity } from '../dicom/identity.ts';
 import type { Scan } from '../dicom/scan.ts';
 import type { FileRange } from '../storage/storage.ts';
+import type { RenderJob, RenderResult } from './render-job.ts';
 
 /** An instance to look at: its bytes, laid end to end. */
 export interface InspectJob {
@@ -11,8 +11,11 @@ export interface InspectJob {
 
 /** Why an instance cannot be accepted as it is. Holds no value of it. */
 export interface InspectionFault {
-  /** INSPECTION_FAILED: the inspection itself failed at these bytes, which is a fault of ours. */
-  readonly code: DicomErrorCode | 'INSPECTION_FAILED';
+  /**
+   * INSPECTION_FAILED: the inspection itself failed at these bytes, which is a fault of ours.
+   * INFLATED_TOO_LARGE: inflated, it would be more than the job allows; most likely a bomb.
+   */
+  readonly code: DicomErrorCode | 'INSPECTION_FAILED' | 'INFLATED_TOO_LARGE';
   /** As in `0010,1002`; '' when the fault belongs to no element. */
   readonly tag: string;
   readonly offset: number;
@@ -26,14 +29,62 @@ export interface Inspection {
   readonly identity: Identity | undefined;
   /** Of all bytes, whatever they are. */
   readonly sha256: Uint8Array;
+  /** Of all bytes, as ZIP has it (ISO 3309), unsigned. */
+  readonly crc32: number;
   /** With a scan: the head is good and the rest is not whole. */
   readonly error?: InspectionFault;
+  /** The dataset is deflated: `error` is SYNTAX_UNSUPPORTED until WorkPool.inflate has looked inside. */
+  readonly deflated?: true;
 }
 
-/** An instance as a receiver gets it. The edits may hold the BSN: never store or log them. */
-export interface DigestJob {
+/** True for what WorkPool.inflate can read and an inspection alone cannot: then its error says nothing against it. */
+export function isDeflated({ deflated }: Inspection): boolean {
+  return deflated === true;
+}
+
+/** Deflated bytes to write out inflated, once. */
+export interface InflateJob {
+  /** `dataset`: a Part 10 instance with a deflated dataset (PS3.5 annex A.5). `entry`: the data of a ZIP entry. */
+  readonly of: 'dataset' | 'entry';
+  /** The deflated bytes, laid end to end: of a dataset, the whole instance. */
   readonly ranges: readonly FileRange[];
-  readonly edits: readonly Edit[];
+  /** Path of a file that is there. What it holds gives way. */
+  readonly into: string;
+  /** The most that the inflated bytes may be. */
+  readonly bytesMax: number;
+  /** The most inflated bytes for one deflated; counts from `ratioFreeBytes` on. */
+  readonly ratioMax: number;
+  /** Of an entry: what its archive says of the inflated bytes. Anything else is MALFORMED. */
+  readonly crc32?: number;
+  readonly bytes?: number;
+}
+
+export interface InflateResult {
+  /**
+   * Of an entry: of the inflated bytes. Of a dataset: scan, identity and faults are of the instance with
+   * its dataset inflated (offsets too), the digests of the instance as it was sent.
+   */
+  readonly inspection: Inspection;
+  /** How a dataset lies in the file; undefined for an entry, and when its head cannot be read. */
+  readonly inflated?: InflatedParts;
+  /** Bytes of the file: 0 when the deflated bytes are broken. Then an entry's digests are of those. */
+  readonly bytes: number;
+}
+
+/** See Inflated in state/records.ts: the head lies at the file's first byte, the tail behind it. */
+export interface InflatedParts {
+  readonly headBytes: number;
+  readonly tailBytes: number;
+  /** Of the whole instance with its dataset inflated. */
+  readonly bytes: number;
+}
+
+/** Bytes for a worker: where they lie in a file, or themselves where an edit inserts them. */
+export type Piece = FileRange | Uint8Array;
+
+/** Bytes as a receiver gets them. What is inserted may be the BSN: never store or log it. */
+export interface DigestJob {
+  readonly pieces: readonly Piece[];
 }
 
 export interface Digest {
@@ -43,14 +94,19 @@ export interface Digest {
   readonly bytes: number;
 }
 
-/** Bytes for a worker: where they lie in a file, or themselves where an edit inserts them. */
-export type Piece = FileRange | Uint8Array;
+interface Results {
+  readonly inspect: Inspection;
+  readonly digest: Digest;
+  readonly inflate: InflateResult;
+  readonly render: RenderResult;
+}
 
-/** What is done with the bytes of one instance. */
-export type Kind = 'inspect' | 'digest';
+export type Kind = keyof Results;
+export type ResultOf<K extends Kind> = Results[K];
+export type Result = ResultOf<Kind>;
 
-export type Result = Inspection | Digest;
-export type ResultOf<K extends Kind> = K extends 'inspect' ? Inspection : Digest;
+/** What is done with the bytes of one instance in one pass, whole or as a chain. */
+export type PassKind = Exclude<Kind, 'inflate' | 'render'>;
 
 /** One instance for one task; `bytes` are those of all pieces. */
 export interface Work {
@@ -61,8 +117,10 @@ export interface Work {
 /** What goes to a worker. Plain data; pixel data never does. */
 export type Task =
   | { readonly do: 'warm' }
-  | { readonly do: 'batch'; readonly kind: Kind; readonly batch: readonly Work[] }
-  | { readonly do: 'open'; readonly chain: number; readonly kind: Kind; readonly bytes: number }
+  | { readonly do: 'batch'; readonly kind: PassKind; readonly batch: readonly Work[] }
+  | { readonly do: 'inflate'; readonly job: InflateJob }
+  | { readonly do: 'render'; readonly job: RenderJob }
+  | { readonly do: 'open'; readonly chain: number; readonly kind: PassKind; readonly bytes: number }
   | { readonly do: 'feed'; readonly chain: number; readonly pieces: readonly Piece[] }
   | { readonly do: 'finish'; readonly chain: number }
   | { readonly do: 'drop'; readonly chain: number };
@@ -77,6 +135,8 @@ export type Failure =
   | { readonly of: 'chain' }
   /** A file is not there or ends too early. */
   | { readonly of: 'storage'; readonly path: string; readonly asked: number }
+  /** There is no room for what was to be written. */
+  | { readonly of: 'disk-full'; readonly cause: string }
   /** Anything else, by name or system code. */
   | { readonly of: 'job'; readonly cause: string };
 

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import { asError } from '../ops/error.ts';
-import { StorageDamaged } from '../storage/errors.ts';
+import { diskFull, StorageDamaged } from '../storage/errors.ts';
 import { WorkerLost, WorkFailed } from './errors.ts';
 import type { Failure, Outcome, Result, Task } from './jobs.ts';
 
@@ -24,9 +24,13 @@ export class Lane {
     return this.#fail !== undefined;
   }
 
-  /** Rejects WorkerLost, StorageDamaged or WorkFailed, and nothing else. */
-  async run(task: Task): Promise<readonly Result[]> {
-    const outcome = await this.#post(task);
+  /**
+   * Does a task. A thread that has not answered after `silenceMs` is taken for stuck and ended.
+   *
+   * Rejects WorkerLost, StorageDamaged, StorageFull or WorkFailed, and nothing else.
+   */
+  async run(task: Task, silenceMs: number): Promise<readonly Result[]> {
+    const outcome = await this.#post(task, silenceMs);
     if (!outcome.ok) throw errorOf(outcome.failure);
     return outcome.results;
   }
@@ -37,10 +41,12 @@ export class Lane {
     await this.#dismiss();
   }
 
-  async #post(task: Task): Promise<Outcome> {
+  async #post(task: Task, silenceMs: number): Promise<Outcome> {
+    let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise<Outcome>((resolve, reject) => {
         this.#fail = reject;
+        timer = setTimeout(() => reject(new Error(`no answer for ${silenceMs.toString()} ms`)), silenceMs);
         this.#hired().run(task).then(resolve, reject);
       });
     } catch (cause) {
@@ -48,6 +54,7 @@ export class Lane {
       void this.#dismiss();
       throw new WorkerLost(asError(cause));
     } finally {
+      clearTimeout(timer);
       this.#fail = undefined;
     }
   }
@@ -87,6 +94,8 @@ function errorOf(failure: Failure): Error {
       const { path, asked } = failure;
       return new StorageDamaged('an object is not there, or shorter than was recorded', { path, asked });
     }
+    case 'disk-full':
+      return diskFull(new WorkFailed(failure.cause));
     case 'job':
       return new WorkFailed(failure.cause);
   }

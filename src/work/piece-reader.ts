@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import type { FileRange } from '../storage/storage.ts';
 import type { Piece } from './jobs.ts';
 import { readBytes } from './limits.ts';
 
@@ -8,6 +9,7 @@ export class RangeMissing extends Error {
   readonly path: string;
   readonly asked: number;
 
+  /** @param asked bytes that the file had to have */
   constructor(path: string, asked: number) {
     super('a file is not there, or shorter than what was asked of it');
     this.path = path;
@@ -24,10 +26,15 @@ export class PieceReader {
   #open: { readonly path: string; readonly fd: number } | undefined;
 
   /** Hands every byte to `take`, in order; a chunk is valid during the call. Throws RangeMissing. */
-  read(pieces: readonly Piece[], take: (chunk: Uint8Array) => void): void {
+  read(pieces: Iterable<Piece>, take: (chunk: Uint8Array) => void): void {
+    for (const chunk of this.chunks(pieces)) take(chunk);
+  }
+
+  /** Every byte, in order; a chunk is valid until the next one is asked for. Throws RangeMissing. */
+  *chunks(pieces: Iterable<Piece>): Generator<Uint8Array> {
     for (const piece of pieces) {
-      if (piece instanceof Uint8Array) take(piece);
-      else this.#range(piece.path, piece.start, piece.start + piece.bytes, take);
+      if (piece instanceof Uint8Array) yield piece;
+      else yield* this.#range(piece);
     }
   }
 
@@ -37,12 +44,13 @@ export class PieceReader {
     if (open !== undefined) closeSync(open.fd);
   }
 
-  #range(path: string, start: number, end: number, take: (chunk: Uint8Array) => void): void {
+  *#range({ path, start, bytes }: FileRange): Generator<Uint8Array> {
+    const end = start + bytes;
     const fd = this.#file(path, end);
     for (let at = start; at < end; ) {
       const read = readSync(fd, this.#buffer, 0, Math.min(readBytes, end - at), at);
       if (read === 0) throw new RangeMissing(path, end);
-      take(this.#buffer.subarray(0, read));
+      yield this.#buffer.subarray(0, read);
       at += read;
     }
   }

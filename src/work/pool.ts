@@ -8,18 +8,30 @@ import { WorkQueueFull, WorkStopped } from './errors.ts';
 import type {
   Digest,
   DigestJob,
+  InflateJob,
+  InflateResult,
   Inspection,
   InspectJob,
   Kind,
+  PassKind,
   Result,
   ResultOf,
   Task,
   Work,
 } from './jobs.ts';
 import { Lane } from './lane.ts';
-import { chainsMax, queuedBytesMax, queuedTasksMax, workersDefault } from './limits.ts';
-import { patched, stored } from './pieces.ts';
+import {
+  chainsMax,
+  queuedBytesMax,
+  queuedTasksMax,
+  ratioFreeBytes,
+  silenceMsMax,
+  silenceMsPerMiB,
+  workersDefault,
+} from './limits.ts';
+import { ownWorkOf, workOf } from './pieces.ts';
 import { type Waiting, WaitingQueue } from './queue.ts';
+import type { RenderJob, RenderResult } from './render-job.ts';
 
 /** Plain numbers, read at any time. `done` and `failed` only grow; they count tasks. */
 export interface WorkMetrics {
@@ -35,17 +47,34 @@ export interface WorkPoolOptions {
   readonly workers?: number;
   /** The file that the threads load. */
   readonly entry?: string;
+  /** After how long a small task that does not answer counts as stuck. */
+  readonly silenceMs?: number;
+}
+
+/** A task and what is known of it. */
+interface Order {
+  readonly task: Task;
+  /** What it reads. */
+  readonly bytes: number;
+  /** What it may write. */
+  readonly writes?: number;
+  readonly lanes: readonly Lane[];
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * The threads that hash and inspect. Jobs name files and ranges; no pixel data crosses a thread.
+ * The threads that hash, inspect and make derived objects. Jobs name files and ranges; no pixel data crosses a thread.
  *
  * Every method rejects WorkQueueFull, WorkStopped, WorkerLost, StorageDamaged, WorkFailed, or the
- * reason of its signal. Aborting takes what waits out of the queue; a task that runs (about 20 ms)
- * runs out, and nobody hears of it.
+ * reason of its signal. Aborting takes what waits out of the queue; a task that runs (about 20 ms,
+ * making an object longer) runs out, and nobody hears of it.
  */
 export class WorkPool implements Part {
   readonly #lanes: readonly Lane[];
+  /** Making derived objects takes as long as it takes: it has threads of its own, which begin with the first. */
+  readonly #makers: readonly Lane[];
+  readonly #threads: readonly Lane[];
+  readonly #silenceMs: number;
   readonly #queue = new WaitingQueue();
   #state: 'stopped' | 'started' | 'stopping' = 'stopped';
   #chains = 0;
@@ -54,8 +83,12 @@ export class WorkPool implements Part {
   #failed = 0;
   #idle: (() => void) | undefined;
 
-  constructor({ workers = workersDefault, entry = workerEntry() }: WorkPoolOptions = {}) {
+  constructor(options: WorkPoolOptions = {}) {
+    const { workers = workersDefault, entry = workerEntry(), silenceMs = silenceMsMax } = options;
     this.#lanes = Array.from({ length: workers }, () => new Lane(entry));
+    this.#makers = Array.from({ length: workers }, () => new Lane(entry));
+    this.#threads = [...this.#lanes, ...this.#makers];
+    this.#silenceMs = silenceMs;
   }
 
   get metrics(): WorkMetrics {
@@ -71,7 +104,7 @@ export class WorkPool implements Part {
 
   /** Starts and warms the threads: a first task is slow. Rejects WorkerLost when they cannot live. */
   async start(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.run({ do: 'warm' })));
+    await Promise.all(this.#lanes.map((lane) => lane.run({ do: 'warm' }, this.#silenceMs)));
     this.#state = 'started';
   }
 
@@ -86,25 +119,53 @@ export class WorkPool implements Part {
     }
     this.#state = 'stopped';
     for (const { reject } of this.#queue.clear()) reject(new WorkStopped());
-    await Promise.all(this.#lanes.map((lane) => lane.stop()));
+    await Promise.all(this.#threads.map((lane) => lane.stop()));
   }
 
   /** Inspects instances whose bytes are all there; the answers are in the order of the jobs. */
   inspect(jobs: readonly InspectJob[], signal?: AbortSignal): Promise<Inspection[]> {
     return this.#all(
       'inspect',
-      jobs.map(({ ranges }) => stored(ranges)),
+      jobs.map(({ ranges }) => workOf(ranges)),
       signal,
     );
   }
 
-  /** Digests of what receivers get. Rejects RangeError for edits that are no patch. */
-  async digest(jobs: readonly DigestJob[], signal?: AbortSignal): Promise<Digest[]> {
+  /** Digests of what receivers get, in the order of the jobs. */
+  digest(jobs: readonly DigestJob[], signal?: AbortSignal): Promise<Digest[]> {
     return this.#all(
       'digest',
-      jobs.map(({ ranges, edits }) => patched(ranges, edits)),
+      jobs.map(({ pieces }) => ownWorkOf(pieces)),
       signal,
     );
+  }
+
+  /**
+   * Writes deflated bytes out inflated, once. Bytes that are broken, or a bomb, are an answer. Rejects
+   * StorageFull too; whenever it rejects, the file is not to be used. After an abort or a lost worker a
+   * thread may still write into it: remove it, and try again with another.
+   */
+  async inflate(job: InflateJob, signal?: AbortSignal): Promise<InflateResult> {
+    const { bytes } = workOf(job.ranges);
+    this.#expectRoom(bytes);
+    const writes = Math.min(job.bytesMax, Math.max(ratioFreeBytes, bytes * job.ratioMax));
+    const task = { do: 'inflate', job } as const;
+    const [result] = await this.#give<'inflate'>({ task, bytes, writes, lanes: this.#makers, signal });
+    if (result === undefined) throw new RangeError('a job ended without a result');
+    return result;
+  }
+
+  /**
+   * Makes an instance of a report. A report that cannot be read is an answer. Rejects as `inflate` does, and
+   * the same holds for its file.
+   */
+  async render(job: RenderJob, signal?: AbortSignal): Promise<RenderResult> {
+    const { bytes } = ownWorkOf([...job.source, ...job.deflatedRest]);
+    this.#expectRoom(bytes);
+    const task = { do: 'render', job } as const;
+    const [result] = await this.#give<'render'>({ task, bytes, lanes: this.#makers, signal });
+    if (result === undefined) throw new RangeError('a job ended without a result');
+    return result;
   }
 
   /**
@@ -118,11 +179,15 @@ export class WorkPool implements Part {
   }
 
   get #running(): number {
-    return this.#lanes.reduce((sum, { busy }) => sum + (busy ? 1 : 0), 0);
+    return this.#threads.reduce((sum, { busy }) => sum + (busy ? 1 : 0), 0);
   }
 
   /** Keeps a few batches of one caller in the queue, so that a long list does not bar the way to others. */
-  async #all<K extends Kind>(kind: K, works: readonly Work[], signal?: AbortSignal): Promise<ResultOf<K>[]> {
+  async #all<K extends PassKind>(
+    kind: K,
+    works: readonly Work[],
+    signal?: AbortSignal,
+  ): Promise<ResultOf<K>[]> {
     const results: (readonly ResultOf<K>[])[] = [];
     const list = batches(works);
     let next = 0;
@@ -136,18 +201,26 @@ export class WorkPool implements Part {
     return results.flat();
   }
 
-  async #batch<K extends Kind>(kind: K, batch: Batch, signal?: AbortSignal): Promise<readonly ResultOf<K>[]> {
-    if (!batch.chained) {
-      if (this.#queue.length >= queuedTasksMax) throw new WorkQueueFull('tasks', queuedTasksMax);
-      if (this.#queue.bytes + batch.bytes > queuedBytesMax) throw new WorkQueueFull('bytes', queuedBytesMax);
-      return this.#give<K>({ do: 'batch', kind, batch: batch.works }, batch.bytes, undefined, signal);
+  async #batch<K extends PassKind>(
+    kind: K,
+    { chained, bytes, works }: Batch,
+    signal?: AbortSignal,
+  ): Promise<readonly ResultOf<K>[]> {
+    if (!chained) {
+      this.#expectRoom(bytes);
+      return this.#give<K>({ task: { do: 'batch', kind, batch: works }, bytes, lanes: this.#lanes, signal });
     }
-    const chain = this.#chain(kind, batch.bytes, signal);
-    await chain.feed(batch.works.flatMap(({ pieces }) => pieces));
+    const chain = this.#chain(kind, bytes, signal);
+    await chain.feed(works.flatMap(({ pieces }) => pieces));
     return [await chain.finish()];
   }
 
-  #chain<K extends Kind>(kind: K, bytes: number, signal?: AbortSignal): Chain<K> {
+  #expectRoom(bytes: number): void {
+    if (this.#queue.length >= queuedTasksMax) throw new WorkQueueFull('tasks', queuedTasksMax);
+    if (this.#queue.bytes + bytes > queuedBytesMax) throw new WorkQueueFull('bytes', queuedBytesMax);
+  }
+
+  #chain<K extends PassKind>(kind: K, bytes: number, signal?: AbortSignal): Chain<K> {
     if (this.#chains >= chainsMax) throw new WorkQueueFull('chains', chainsMax);
     const [first, ...others] = this.#lanes;
     if (first === undefined) throw new WorkStopped();
@@ -160,7 +233,13 @@ export class WorkPool implements Part {
       id,
       kind,
       bytes,
-      (task, reads) => this.#give<K>(task, reads, lane, task.do === 'drop' ? undefined : signal),
+      (task, reads) =>
+        this.#give<K>({
+          task,
+          bytes: reads,
+          lanes: [lane],
+          signal: task.do === 'drop' ? undefined : signal,
+        }),
       () => {
         this.#chains -= 1;
         lane.chains -= 1;
@@ -168,12 +247,7 @@ export class WorkPool implements Part {
     );
   }
 
-  #give<K extends Kind>(
-    task: Task,
-    bytes: number,
-    lane: Lane | undefined,
-    signal?: AbortSignal,
-  ): Promise<readonly ResultOf<K>[]> {
+  #give<K extends Kind>({ task, bytes, writes = 0, lanes, signal }: Order): Promise<readonly ResultOf<K>[]> {
     return new Promise((resolve, reject) => {
       if (this.#state !== 'started') return reject(new WorkStopped());
       if (signal?.aborted === true) return reject(asError(signal.reason));
@@ -186,7 +260,8 @@ export class WorkPool implements Part {
       const waiting: Waiting = {
         task,
         bytes,
-        lane,
+        lanes,
+        silenceMs: this.#silenceMs + Math.ceil((bytes + writes) / 1024 ** 2) * silenceMsPerMiB,
         resolve: (results) => {
           signal?.removeEventListener('abort', onAbort);
           take(results);
@@ -207,16 +282,16 @@ export class WorkPool implements Part {
   }
 
   #dispatch(): void {
-    for (const lane of this.#lanes) {
+    for (const lane of this.#threads) {
       const waiting = lane.busy ? undefined : this.#queue.take(lane);
       if (waiting !== undefined) void this.#run(lane, waiting);
     }
     if (this.#running + this.#queue.length === 0) this.#idle?.();
   }
 
-  async #run(lane: Lane, { task, resolve, reject }: Waiting): Promise<void> {
+  async #run(lane: Lane, { task, silenceMs, resolve, reject }: Waiting): Promise<void> {
     try {
-      const results = await lane.run(task);
+      const results = await lane.run(task, silenceMs);
       this.#done += 1;
       resolve(results);
     } catch (thrown) {

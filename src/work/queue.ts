@@ -6,8 +6,10 @@ export interface Waiting {
   readonly task: Task;
   /** What it will read. */
   readonly bytes: number;
-  /** The only worker that may do it; undefined: any. */
-  readonly lane: Lane | undefined;
+  /** For how long it may be silent once it is begun. */
+  readonly silenceMs: number;
+  /** The workers that may do it. */
+  readonly lanes: readonly Lane[];
   readonly resolve: (results: readonly Result[]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -32,7 +34,7 @@ export class WaitingQueue {
 
   /** The oldest task that this worker may do. */
   take(lane: Lane): Waiting | undefined {
-    return this.#removeAt(this.#waiting.findIndex((waiting) => (waiting.lane ?? lane) === lane));
+    return this.#removeAt(this.#waiting.findIndex(({ lanes }) => lanes.includes(lane)));
   }
 
   /** False when it does not wait any more. */

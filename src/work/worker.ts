@@ -1,38 +1,50 @@
+import { StorageFull, storageError } from '../storage/errors.ts';
 import { Digester } from './digester.ts';
+import { inflate } from './inflate.ts';
 import { Inspector } from './inspector.ts';
 import {
-  type Digest,
   type Failure,
   HEADS_TOO_LARGE,
-  type Inspection,
-  type Kind,
   type Outcome,
+  type PassKind,
+  type Result,
   type Task,
 } from './jobs.ts';
 import { headBytesMax } from './limits.ts';
 import { PieceReader, RangeMissing } from './piece-reader.ts';
+import type { RenderJob, RenderResult } from './render-job.ts';
+import { warmUp } from './warm-up.ts';
 
 /** The thread's own state: chains that are open here. It dies with the thread, as their hashes do. */
 const chains = new Map<number, Inspector | Digester>();
 const reader = new PieceReader();
 
 /**
- * The entry of a worker thread: does one task and answers, always. Everything is synchronous: the
+ * The entry of a worker thread: does one task and answers, always. What only reads is synchronous: the
  * thread has nothing else to do, and a read from the page cache costs less than a promise.
  */
-export default function work(task: Task): Outcome {
+export default function work(task: Task): Outcome | Promise<Outcome> {
+  if (task.do === 'inflate') return inflate(task.job).then((result) => done([result]), failed);
+  if (task.do === 'render') return renderLater(task.job).then((result) => done([result]), failed);
   try {
     return perform(task);
   } catch (thrown) {
-    return { ok: false, failure: failureOf(thrown) };
+    return failed(thrown);
   } finally {
     reader.close();
   }
 }
 
-function perform(task: Task): Outcome {
+/** Fonts and pages cost a thread 100 ms to load, and most threads never need them. */
+async function renderLater(job: RenderJob): Promise<RenderResult> {
+  const { render } = await import('./render.ts');
+  return render(job);
+}
+
+function perform(task: Exclude<Task, { do: 'inflate' | 'render' }>): Outcome {
   switch (task.do) {
     case 'warm':
+      warmUp();
       return done([]);
     case 'batch':
       return done(
@@ -69,7 +81,7 @@ function perform(task: Task): Outcome {
   }
 }
 
-function begin(kind: Kind, bytes: number): Inspector | Digester {
+function begin(kind: PassKind, bytes: number): Inspector | Digester {
   return kind === 'inspect' ? new Inspector(bytes) : new Digester();
 }
 
@@ -79,15 +91,17 @@ function keptHeadBytes(): number {
   return bytes;
 }
 
-function done(results: readonly (Inspection | Digest)[]): Outcome {
+function done(results: readonly Result[]): Outcome {
   return { ok: true, results };
+}
+
+function failed(thrown: unknown): Outcome {
+  return { ok: false, failure: failureOf(thrown) };
 }
 
 function failureOf(thrown: unknown): Failure {
   if (thrown instanceof RangeMissing) return { of: 'storage', path: thrown.path, asked: thrown.asked };
   if (!(thrown instanceof Error)) return { of: 'job', cause: typeof thrown };
-  return {
-    of: 'job',
-    cause: 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.name,
-  };
+  const cause = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : thrown.name;
+  return { of: storageError(thrown) instanceof StorageFull ? 'disk-full' : 'job', cause };
 }

@@ -32,6 +32,7 @@ describe('the address book', () => {
     const shown = JSON.stringify(world.addressBook.search(''));
     expect(shown).toContain('west.pacs');
     expect(shown).not.toContain('10.1.2.3');
+    expect(shown).not.toContain('issuerOfPatientId');
     expect(shown).not.toContain('secret');
   });
 
@@ -42,6 +43,24 @@ describe('the address book', () => {
     await world.mailbox('west.pacs', { by: 'stow', url: 'http://127.0.0.1/', tokenFile: null });
     expect(world.addressBook.mailbox('west.pacs').receiving.by).toBe('stow');
     expect(world.addressBook.organizations().map(({ id }) => id)).toEqual(['noord', 'west', 'zuid']);
+  });
+
+  it('says whose a Patient ID is: by the id, or the name it was given, and by the URA as an OID', async () => {
+    expect(world.addressBook.issuerOf('zuid')).toEqual({
+      issuerOfPatientId: 'zuid',
+      universalEntityId: '2.16.528.1.1007.3.3.1',
+      universalEntityIdType: 'ISO',
+    });
+    expect(world.addressBook.issuerOf('noord')).toEqual({
+      issuerOfPatientId: 'noord',
+      universalEntityId: null,
+      universalEntityIdType: null,
+    });
+    const zuid = world.addressBook.organization('zuid');
+    if (zuid === undefined) throw new Error('no organization');
+    await world.addressBook.seed([{ ...zuid, issuerOfPatientId: 'ZDIEP', mailboxes: [] }]);
+    expect(world.addressBook.issuerOf('zuid')?.issuerOfPatientId).toBe('ZDIEP');
+    expect(world.addressBook.issuerOf('oost')).toBeNull();
   });
 
   it('names an unknown mailbox only if what was asked for looks like one', () => {

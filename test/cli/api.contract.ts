@@ -12,6 +12,7 @@ import {
 } from '../../src/cli/answers.ts';
 import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
+import { writeZip } from '../support/zip.ts';
 
 export interface ApiSubject {
   readonly url: string;
@@ -79,6 +80,28 @@ export function apiContract(name: string, open: () => Promise<ApiSubject>): void
         JSON.stringify({ from: 'south', to: ['north'], priority: 'routine', remark }),
       );
 
+    /** One transfer of one upload, until the exchange has it ready. */
+    const sent = async (manifest: object, filetype: string, content: Buffer) => {
+      const { id } = await answered(created, order(randomUUID(), 'all of it'));
+      const json = { 'content-type': 'application/json' };
+      await ask('PUT', `/v1/transfers/${id}/manifest`, json, JSON.stringify(manifest));
+      const made = await ask('POST', '/v1/uploads', {
+        ...TUS,
+        'upload-length': content.length.toString(),
+        'upload-metadata': `transfer ${base64(id)},filetype ${base64(filetype)}`,
+      });
+      const path = new URL(made.headers.get('location') ?? '', subject.url).pathname;
+      await ask('PATCH', path, { ...APPEND, 'upload-offset': '0' }, content);
+      return expect.poll(async () => await answered(transferAnswer, ask('GET', `/v1/transfers/${id}`)), {
+        timeout: 20_000,
+      });
+    };
+    const listed = () => ({
+      sopInstanceUid: file.sopInstanceUid,
+      bytes: bytes.length,
+      sha256: hex(bytes),
+    });
+
     it('refuses a token that nobody has', async () => {
       expect(await refused(ask('GET', '/v1/transfers', { authorization: `Bearer ${'x'.repeat(40)}` }))).toBe(
         '401 SLUIS_ACCESS_UNAUTHORIZED',
@@ -133,13 +156,11 @@ export function apiContract(name: string, open: () => Promise<ApiSubject>): void
     });
 
     it('says ready when the manifest is sealed and the last byte is there', async () => {
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      const listed = { sopInstanceUid: file.sopInstanceUid, bytes: bytes.length, sha256 };
       const sealed = await ask(
         'PUT',
         `/v1/transfers/${transfer}/manifest`,
         { 'content-type': 'application/json' },
-        JSON.stringify({ instances: [listed] }),
+        JSON.stringify({ instances: [listed()] }),
       );
       expect(await answered(transferAnswer, sealed)).toMatchObject({ id: transfer, state: 'receiving' });
       const half = Math.floor(bytes.length / 2);
@@ -187,11 +208,8 @@ export function apiContract(name: string, open: () => Promise<ApiSubject>): void
     });
 
     it('is done with a delivery once every instance is acknowledged', async () => {
-      const items = delivery.items.map(({ sopInstanceUid, sha256 }) => ({
-        sopInstanceUid,
-        sha256,
-        status: 'stored',
-      }));
+      const { sha256 } = delivery.items[0] ?? {};
+      const items = [{ sopInstanceUid: file.sopInstanceUid, sha256, status: 'stored' }];
       const reply = await ask(
         'POST',
         `/v1/deliveries/${delivery.id}/acknowledge`,
@@ -202,7 +220,51 @@ export function apiContract(name: string, open: () => Promise<ApiSubject>): void
       expect(await reply.json()).toMatchObject({ id: delivery.id, state: 'confirmed' });
       expect(await answered(inbox, ask('GET', '/v1/mailboxes/north/inbox'))).toMatchObject({ items: [] });
     });
+
+    it('takes reports in a package, listed by what they hold', async () => {
+      const report = Buffer.from('No fracture.\n');
+      const part = (type: string, content: Buffer) => [
+        Buffer.from(`--b\r\nContent-Type: ${type}\r\nContent-Length: ${content.length.toString()}\r\n\r\n`),
+        content,
+        Buffer.from('\r\n'),
+      ];
+      const content = [...part('application/dicom', bytes), ...part('text/plain', report)];
+      const manifest = {
+        instances: [listed()],
+        reports: [{ sha256: hex(report), bytes: report.length, mediaType: 'text/plain' }],
+      };
+      const filetype = 'multipart/related; type="application/dicom"; boundary=b';
+      const transfer = await sent(manifest, filetype, Buffer.concat([...content, Buffer.from('--b--\r\n')]));
+      await transfer.toMatchObject({
+        state: 'ready',
+        instances: 1,
+        reports: 1,
+        bytes: bytes.length + report.length,
+        setAside: { count: 0, items: [] },
+      });
+    });
+
+    it('takes a ZIP, listed by what is in it, and names what of it goes to no receiver', async () => {
+      const zip = writeZip([
+        { name: 'IMAGES/IM1', data: bytes },
+        { name: 'autorun.inf', data: Buffer.from('[autorun]') },
+      ]);
+      const transfer = await sent({ instances: [listed()], reports: [] }, 'application/zip', zip);
+      await transfer.toMatchObject({
+        state: 'ready',
+        instances: 1,
+        reports: 0,
+        bytes: bytes.length,
+        setAside: {
+          count: 1,
+          items: [
+            { name: 'autorun.inf', why: 'viewer', en: expect.any(String), nl: expect.any(String), bytes: 9 },
+          ],
+        },
+      });
+    });
   });
 }
 
+const hex = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DeliveryItem } from '../../src/cli/answers.ts';
 import { ContentWriter, type Missing } from '../../src/cli/content-writer.ts';
-import { namedItems, StudyFolder } from '../../src/cli/study-folder.ts';
+import { namedItems } from '../../src/cli/item-names.ts';
+import { StudyFolder } from '../../src/cli/study-folder.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 
 const FUZZ_MS = Number(process.env.FUZZ_SECONDS ?? 2) * 1000;
@@ -28,7 +29,7 @@ function contentOf(shapes: readonly { gap: number; bytes: number }[]) {
     });
     at += gap + bytes;
   }
-  return { items: namedItems(items), content: Buffer.concat([...pieces, Buffer.alloc(9, 0xee)]) };
+  return { items, content: Buffer.concat([...pieces, Buffer.alloc(9, 0xee)]) };
 }
 
 describe('cutting the content of a delivery into instances', () => {
@@ -38,9 +39,10 @@ describe('cutting the content of a delivery into instances', () => {
     const cuts = fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(shapes, cuts, fc.integer({ min: 1, max: 50 }), async (shaped, ends, slice) => {
-        const { items, content } = contentOf(shaped);
+        const { items: listed, content } = contentOf(shaped);
         const temp = await openTempFolder();
         try {
+          const items = await namedItems(temp.path, { transfer: 'none', items: listed });
           const folder = new StudyFolder(temp.path);
           for (const end of [...ends, content.length]) {
             const missing: Missing[] = [];

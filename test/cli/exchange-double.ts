@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setAsideOf } from './set-aside.ts';
 
 export const TOKEN = 'a-token-for-tests';
 
@@ -10,6 +11,12 @@ interface DoubleUpload {
   readonly filetype: string;
   readonly length: number;
   bytes: Buffer;
+  setAside: object[];
+}
+
+interface DoubleManifest {
+  instances: { sopInstanceUid: string; bytes: number; sha256: string }[];
+  reports: { sha256: string; bytes: number; mediaType: string }[];
 }
 
 interface DoubleTransfer {
@@ -17,7 +24,7 @@ interface DoubleTransfer {
   readonly key: string;
   readonly body: string;
   readonly order: Record<string, unknown>;
-  manifest: { instances: { sopInstanceUid: string; bytes: number; sha256: string }[] } | undefined;
+  manifest: DoubleManifest | undefined;
   state: string;
   reasons: string[];
 }
@@ -25,6 +32,12 @@ interface DoubleTransfer {
 export interface OfferedItem {
   readonly sopInstanceUid: string;
   readonly studyInstanceUid: string;
+  readonly content: Uint8Array;
+}
+
+export interface OfferedReport {
+  /** Its media type. */
+  readonly report: string;
   readonly content: Uint8Array;
 }
 
@@ -103,18 +116,19 @@ export class ExchangeDouble {
   }
 
   /** Puts a delivery into the inbox. */
-  offer(items: readonly OfferedItem[]): DoubleDelivery {
+  offer(items: readonly (OfferedItem | OfferedReport)[]): DoubleDelivery {
     const parts: Buffer[] = [];
     let offset = 0;
-    const listed = items.map(({ sopInstanceUid, studyInstanceUid, content }) => {
-      const head = Buffer.from(`--b\r\nContent-Type: application/dicom\r\n\r\n`);
+    const listed = items.map(({ content, ...item }) => {
+      const type = 'report' in item ? item.report : 'application/dicom';
+      const head = Buffer.from(`--b\r\nContent-Type: ${type}\r\n\r\n`);
       const at = offset + head.length;
       parts.push(head, Buffer.from(content), Buffer.from('\r\n'));
       offset = at + content.length + 2;
       return {
-        sopInstanceUid,
-        studyInstanceUid,
-        seriesInstanceUid: '1.2',
+        ...('report' in item
+          ? { report: { mediaType: item.report } }
+          : { ...item, seriesInstanceUid: '1.2' }),
         offset: at,
         bytes: content.length,
         sha256: createHash('sha256').update(content).digest('hex'),
@@ -191,7 +205,8 @@ export class ExchangeDouble {
     if (transfer === undefined) {
       problem(response, 404, 'SLUIS_TRANSFER_UNKNOWN', 'no transfer of yours has that id');
     } else if (rest === 'manifest') {
-      transfer.manifest = JSON.parse((await bodyOf(request)).toString()) as DoubleTransfer['manifest'];
+      const sealed = JSON.parse((await bodyOf(request)).toString()) as Partial<DoubleManifest>;
+      transfer.manifest = { instances: [], reports: [], ...sealed };
       json(response, 200, this.#view(transfer));
     } else {
       json(response, 200, this.#view(transfer));
@@ -203,14 +218,18 @@ export class ExchangeDouble {
     if (transfer.state === 'receiving' && uploads.some((one) => one.bytes.length === one.length)) {
       Object.assign(transfer, this.outcome);
     }
+    const { instances, reports } = transfer.manifest ?? { instances: [], reports: [] };
+    const setAside = uploads.flatMap((one) => one.setAside);
     return {
       id: transfer.id,
       state: transfer.state,
       reasons: transfer.reasons,
       from: transfer.order.from,
       to: transfer.order.to,
-      instances: transfer.manifest?.instances.length ?? 0,
-      bytes: transfer.manifest?.instances.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0,
+      instances: instances.length,
+      reports: reports.length,
+      bytes: [...instances, ...reports].reduce((sum, { bytes }) => sum + bytes, 0),
+      setAside: { count: setAside.length, items: setAside },
       deliveries: [
         {
           id: transfer.id,
@@ -249,6 +268,7 @@ export class ExchangeDouble {
         filetype: metadata.get('filetype') ?? '',
         length: Number(request.headers['upload-length']),
         bytes: Buffer.alloc(0),
+        setAside: [],
       };
       this.uploads.push(made);
       response.writeHead(201, { location: `http://elsewhere.example/v1/uploads/${made.id}` }).end();
@@ -265,6 +285,8 @@ export class ExchangeDouble {
         return;
       }
       await this.#take(request, upload, this.cutUploads.shift() ?? Number.POSITIVE_INFINITY);
+      const isWhole = upload.bytes.length === upload.length;
+      if (isWhole) upload.setAside = await setAsideOf(upload.filetype, upload.bytes);
     }
     const headers = { 'upload-offset': upload.bytes.length, 'upload-length': upload.length };
     response.writeHead(request.method === 'PATCH' ? 204 : 200, headers).end();

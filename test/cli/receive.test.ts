@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/pro
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeliveryItem, NamedItem } from '../../src/cli/answers.ts';
 import { dispatch } from '../../src/cli/dispatch.ts';
-import { namedItems, StudyFolder } from '../../src/cli/study-folder.ts';
+import { namedItems } from '../../src/cli/item-names.ts';
+import { StudyFolder } from '../../src/cli/study-folder.ts';
 import type { TempFolder } from '../support/temp-folder.ts';
 import type { ExchangeDouble, OfferedItem } from './exchange-double.ts';
 import { openDouble } from './open-double.ts';
@@ -89,7 +90,8 @@ describe('sluis receive', () => {
     const delivery = exchange.offer(instances(1, 3_000_000));
     await receive();
     const read: number[] = [];
-    const [item] = namedItems(delivery.items as unknown as DeliveryItem[]) as [NamedItem];
+    const items = delivery.items as unknown as DeliveryItem[];
+    const [item] = (await namedItems(folder.file('in'), { transfer: 'none', items })) as [NamedItem];
     const here = await new StudyFolder(folder.file('in')).holds(
       item,
       () => undefined,
@@ -236,6 +238,80 @@ describe('sluis receive', () => {
       expect((delivery.acknowledged as { items: unknown[] }).items).toHaveLength(3);
       delivery.acknowledged = undefined;
     }
+  });
+
+  const report = (mediaType: string, seed: number) => ({ report: mediaType, content: noise(2_000, seed) });
+  const sha256Of = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+  it('writes reports beside the instances of their study, for this user alone, and acknowledges them', async () => {
+    const reports = [report('application/pdf', 7), report('text/xml', 8), report('text/plain', 9)];
+    const images = instances(2);
+    const delivery = exchange.offer([...images, ...reports]);
+    const { code, out } = await receive();
+    expect(code).toBe(0);
+    expect(out).toContain('2 instances and 3 reports');
+    await expectAll(images);
+    for (const [index, name] of ['report-1.pdf', 'report-2.xml', 'report-3.txt'].entries()) {
+      const path = folder.file('in', STUDY, name);
+      expect((await readFile(path)).equals(Buffer.from(reports[index]?.content ?? []))).toBe(true);
+      expect((await stat(path)).mode & 0o777).toBe(0o600);
+    }
+    const { items } = delivery.acknowledged as { items: unknown[] };
+    const said = reports.map(({ content }) => sha256Of(content));
+    expect(items.slice(2)).toEqual(said.map((sha256) => ({ report: sha256, sha256, status: 'stored' })));
+  });
+
+  it('keeps reports of different transfers apart, and knows one that it has', async () => {
+    const [one, two, three] = [1, 2, 3].map((seed) => report('application/pdf', seed));
+    if (one === undefined || two === undefined || three === undefined) throw new Error('no reports');
+    exchange.offer([...instances(1), one, two]);
+    await receive();
+    exchange.offer([...instances(1), three, two]);
+    expect((await receive()).code).toBe(0);
+    for (const [name, { content }] of [
+      ['report-1.pdf', one],
+      ['report-2.pdf', two],
+      ['report-3.pdf', three],
+    ] as const) {
+      expect((await readFile(folder.file('in', STUDY, name))).equals(Buffer.from(content))).toBe(true);
+    }
+    expect(
+      (await readdir(folder.file('in', STUDY))).filter((name) => name.startsWith('report')),
+    ).toHaveLength(3);
+  });
+
+  it('goes on with a report where the line was cut', async () => {
+    const [long] = [{ report: 'application/pdf', content: noise(300_000, 5) }];
+    exchange.offer([long, report('text/plain', 6)]);
+    exchange.cutContents.push(100_000, 50_000);
+    expect((await receive()).code).toBe(0);
+    const [transfer = ''] = await readdir(folder.file('in'));
+    expect((await readdir(folder.file('in', transfer))).toSorted()).toEqual(['report-1.pdf', 'report-2.txt']);
+    const starts = exchange.ranges.map((range) => Number(range.split('-')[0]));
+    expect(starts[1]).toBeGreaterThan(10_000);
+  });
+
+  it.each([0, 2])(
+    'gives reports a folder of their own where the delivery has %i studies',
+    async (studies) => {
+      const images = Array.from({ length: studies }, (_, index) => ({
+        studyInstanceUid: `${STUDY}.${index.toString()}`,
+        sopInstanceUid: `1.2.${index.toString()}`,
+        content: noise(50, index),
+      }));
+      const delivery = exchange.offer([...images, report('application/pdf', 4)]);
+      expect((await receive()).code).toBe(0);
+      expect(await readdir(folder.file('in', delivery.transfer))).toEqual(['report-1.pdf']);
+    },
+  );
+
+  it('acknowledges nothing when a report is not the one that was listed', async () => {
+    const delivery = exchange.offer([report('application/pdf', 4)]);
+    delivery.content[1_000] = (delivery.content[1_000] ?? 0) ^ 1;
+    const { code, err } = await receive();
+    expect(code).toBe(1);
+    expect(err).toContain('a report of 2000 bytes came');
+    expect(delivery.acknowledged).toBeUndefined();
   });
 
   it('writes nothing for a list whose instances overlap', async () => {

@@ -279,12 +279,12 @@ describe('what sluis send takes', () => {
     expect(exchange.transfers[0]?.manifest?.instances).toHaveLength(3);
   });
 
-  it('refuses a named file that is no DICOM, before anything is sent', async () => {
+  it('refuses a named file that is neither DICOM nor a report, before anything is sent', async () => {
     await mkdir(folder.file('other'));
     await writeFile(folder.file('other', 'letter.doc'), 'dear colleague');
     const { code, err } = await send(folder.file('other', 'letter.doc'), folder.file('study'));
     expect(code).toBe(1);
-    expect(err).toContain('letter.doc: no DICOM');
+    expect(err).toContain('letter.doc: a document of a kind that is not taken');
     expect(exchange.requests).toEqual([]);
   });
 

@@ -1,12 +1,24 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { identify } from '../../src/dicom/identity.ts';
 import { scan } from '../../src/dicom/scan.ts';
+import { type Built, ct, dataset, part10 } from '../dicom/builder.ts';
+import { ANNA, BERT, scanWhole } from '../dicom/support.ts';
+import { differenceOutside } from '../support/differ.ts';
 import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 import { watchedTerminal } from './watched-terminal.ts';
+
+const DICOMDIR = '1.2.840.10008.1.3.10';
+const plain = part10(ct(), 'explicit-le');
+const deflated = (elements: readonly Built[] = ct()): Buffer =>
+  Buffer.concat([
+    part10([], 'explicit-le', '1.2.840.10008.1.2.1.99'),
+    deflateRawSync(dataset(elements, 'explicit-le')),
+  ]);
 
 interface Line {
   readonly file: string;
@@ -33,9 +45,14 @@ beforeEach(async () => {
 
 afterEach(() => folder.remove());
 
-async function tag(paths: readonly string[], bsn = '999990019', out = folder.file('out')) {
+async function tag(
+  paths: readonly string[],
+  bsn = '999990019',
+  out = folder.file('out'),
+  options: readonly string[] = ['--dialect', 'nl-2010'],
+) {
   const watched = watchedTerminal({ input: `${bsn}\n` });
-  const args = ['tag', '--bsn-file', '-', '--dialect', 'nl-2010', '--out', out, ...paths];
+  const args = ['tag', '--bsn-file', '-', ...options, '--out', out, ...paths];
   const code = await dispatch(args, watched.terminal);
   const lines = watched
     .out()
@@ -165,49 +182,161 @@ describe('sluis tag', () => {
   );
 });
 
-describe('sluis inspect', () => {
-  async function inspect(...paths: string[]) {
-    const watched = watchedTerminal();
-    const code = await dispatch(['inspect', ...paths], watched.terminal);
-    return {
-      code,
-      lines: watched
-        .out()
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
-    };
+describe('sluis tag, of one file', () => {
+  /** Tags an instance, and reads what came of it. */
+  async function tagOne(bytes: Uint8Array, ...options: string[]) {
+    await writeFile(folder.file('IM1'), bytes);
+    const tagged = await tag([folder.file('IM1')], ANNA, folder.file('out'), options);
+    const line = tagged.lines[0] as Line;
+    const output = await readFile(line.output ?? '');
+    expect(differenceOutside(bytes, output, line)).toBeUndefined();
+    return { line, output, ...tagged };
   }
+  const identityOf = (bytes: Uint8Array) => identify(bytes, scanWhole(bytes));
+  const foundIn = (bytes: Uint8Array) => identityOf(bytes).bsn.map(({ value, source }) => [value, source]);
 
-  it('says what each file is', async () => {
-    const { code, lines } = await inspect(folder.file('study'));
-    expect(code).toBe(0);
-    for (const { sopInstanceUid, bytes } of study) {
-      expect(lines).toContainEqual(
-        expect.objectContaining({
-          sopInstanceUid,
-          bytes,
-          verdict: 'accepted',
-          reasons: [],
-          transferSyntaxUid: '1.2.840.10008.1.2.1',
-        }),
-      );
-    }
+  it.each([
+    ['nl-2010', [[ANNA, '0010,1002']]],
+    [
+      'legacy-1000',
+      [
+        [ANNA, '0010,1002'],
+        [ANNA, '0010,1000'],
+      ],
+    ],
+    ['patientid-bsn', [[ANNA, '0010,0020']]],
+    ['none', []],
+  ])('writes the number where %s wants it', async (dialect, places) => {
+    const { output, line, code } = await tagOne(plain, '--dialect', dialect);
+    expect(foundIn(output)).toEqual(places);
+    expect([code, line.verdict, line.reasons]).toEqual([0, 'accepted', []]);
+    if (dialect === 'none') expect(line.edits).toEqual([]);
   });
 
-  it('rejects noise and text, and holds what is cut, each with its reason', async () => {
-    const whole = await readFile(study[0]?.path ?? '');
-    await mkdir(folder.file('bad'));
-    await writeFile(folder.file('bad', '1-empty'), '');
-    await writeFile(folder.file('bad', '2-text'), 'hello');
-    await writeFile(folder.file('bad', '3-cut'), whole.subarray(0, 2_000_000));
-    await writeFile(folder.file('bad', '4-zeros'), Buffer.alloc(70_000));
-    const { lines } = await inspect(folder.file('bad'));
-    expect(lines.map(({ verdict, reasons }) => [verdict, reasons])).toEqual([
-      ['rejected', ['NOT_DICOM']],
-      ['rejected', ['NOT_DICOM']],
-      ['held', ['TRUNCATED']],
-      ['rejected', ['NOT_DICOM']],
-    ]);
+  it.each([
+    [[], '02025066011', ''],
+    [['--issuer', 'ZH-OOST', '--issuer-oid', '1.2.528.1'], '02025066011', 'ZH-OOST'],
+    [['--issuer', 'ZH-OOST', '--patient-id', 'prefix'], 'ZH-OOST-02025066011', 'ZH-OOST'],
+  ])('says with %j whose number the Patient ID is', async (options, patientId, issuerOfPatientId) => {
+    const { output } = await tagOne(plain, '--dialect', 'nl-2010', ...options);
+    expect(identityOf(output)).toMatchObject({ patientId, issuerOfPatientId });
+    expect(output.includes('1.2.528.1')).toBe(options.includes('--issuer-oid'));
+  });
+
+  it('records what it replaces, unless it is told not to', async () => {
+    const options = ['--dialect', 'patientid-bsn', '--issuer', 'ZH-OOST'];
+    const { output } = await tagOne(plain, ...options);
+    expect(output.includes('COERCE') && output.includes('SLUIS')).toBe(true);
+    expect(output.toString('latin1')).toMatch(/2\d{13}\.\d{6}\+0000/u);
+    const { output: silent } = await tagOne(plain, ...options, '--no-record');
+    expect(silent.includes('COERCE')).toBe(false);
+  });
+
+  it('takes other people out of private elements when it is asked to', async () => {
+    const bert: Built = {
+      tag: 0x00331010,
+      vr: 'SQ',
+      items: [[{ tag: 0x00101000, vr: 'LO', value: BERT }]],
+    };
+    const bytes = part10(ct([bert]), 'explicit-le');
+    const { output, line } = await tagOne(bytes, '--dialect', 'nl-2010', '--nested', 'strip');
+    expect(line.reasons).toEqual(['NESTED_IDENTITY']);
+    expect([bytes.includes(BERT), output.includes(BERT), output.includes(ANNA)]).toEqual([true, false, true]);
+    expect((await tagOne(bytes, '--dialect', 'nl-2010')).output.includes(BERT)).toBe(true);
+  });
+
+  it('says when somebody else stays named though he should go', async () => {
+    const bert: Built = {
+      tag: 0x00081140,
+      vr: 'SQ',
+      items: [[{ tag: 0x00100020, vr: 'LO', value: 'BERT' }]],
+    };
+    const { err } = await tagOne(
+      part10(ct([bert]), 'explicit-le'),
+      '--dialect',
+      'nl-2010',
+      '--nested',
+      'strip',
+    );
+    expect(err).toContain('somebody else stays named');
+  });
+
+  it('copies as it is what is signed', async () => {
+    const signed: Built = {
+      tag: 0x4ffe0001,
+      vr: 'SQ',
+      items: [[{ tag: 0x04000020, vr: 'AT', value: Buffer.from([0x10, 0, 0x02, 0x10]) }]],
+    };
+    const bytes = part10(ct([signed]), 'explicit-le');
+    const { output, line } = await tagOne(bytes, '--dialect', 'nl-2010');
+    expect(line).toMatchObject({ verdict: 'accepted', reasons: ['SIGNED_OBJECT'], edits: [] });
+    expect(output.equals(bytes)).toBe(true);
+  });
+
+  it('copies as it is what cannot hold the record of a change', async () => {
+    const text = { tag: 0x00204000, vr: 'LT', value: 'x'.repeat(100) };
+    const whole = part10(ct([text]), 'explicit-le');
+    const cut = whole.subarray(0, whole.indexOf('xxxx') + 50);
+    const { line } = await tagOne(cut, '--dialect', 'patientid-bsn');
+    expect(line).toMatchObject({ verdict: 'held', reasons: ['TRUNCATED', 'RECORD_IMPOSSIBLE'], edits: [] });
+  });
+
+  it('writes a deflated dataset anew around its edits, and changes nothing else in it', async () => {
+    const bytes = deflated(ct([{ tag: 0x7fe00010, vr: 'OW', value: Buffer.alloc(400_000, 'pixels') }]));
+    const { line, output } = await tagOne(bytes, '--dialect', 'nl-2010', '--issuer', 'ZH-OOST');
+    expect(line).toMatchObject({ verdict: 'accepted', reencoded: true });
+    expect(line.edits.length).toBeGreaterThan(0);
+    expect((await readdir(folder.file('out'))).sort()).toEqual(['IM1']);
+    const again = await tag([line.output ?? ''], ANNA, folder.file('again'), ['--dialect', 'nl-2010']);
+    expect(again.lines).toMatchObject([{ verdict: 'accepted', reencoded: false, edits: [] }]);
+    expect((await readFile(again.lines[0]?.output ?? '')).equals(output)).toBe(true);
+  });
+
+  it.each([
+    ['nothing is to be written into', deflated(), 'none'],
+    [
+      'is an index of a disc',
+      part10(ct([{ tag: 0x00080016, vr: 'UI', value: DICOMDIR }]), 'explicit-le'),
+      'nl-2010',
+    ],
+  ])('copies as it is what %s', async (_, bytes, dialect) => {
+    const { line, output } = await tagOne(bytes, '--dialect', dialect);
+    expect(line).toMatchObject({ verdict: 'accepted', reencoded: false, edits: [] });
+    expect(output.equals(bytes)).toBe(true);
+  });
+
+  it.each([
+    ['plain', () => plain],
+    ['deflated', () => deflated()],
+  ])('knows a %s copy of an earlier run, which says another time', async (_, bytes) => {
+    const options = ['--dialect', 'patientid-bsn', '--issuer', 'ZH-OOST'];
+    const first = await tagOne(bytes(), ...options);
+    const second = await tagOne(bytes(), ...options);
+    expect(second.line.output).toBe(first.line.output);
+    expect(await readdir(folder.file('out'))).toEqual(['IM1']);
+    const other = await tagOne(bytes(), '--dialect', 'patientid-bsn', '--issuer', 'ZH-WEST');
+    expect(basename(other.line.output ?? '')).toBe('IM1-2');
+  });
+
+  it('says on standard error why it holds or rejects a file, and nothing of a patient', async () => {
+    await writeFile(folder.file('IM1'), plain.subarray(0, -7));
+    await writeFile(folder.file('IM2'), plain.subarray(0, 250));
+    const { err } = await tag([folder.file('IM1'), folder.file('IM2')]);
+    expect(err).toMatch(/IM1 is held: 7FE0,0010 at byte \d+: /u);
+    expect(err).toMatch(/IM2 is rejected: \S* ?at byte \d+: /u);
+    expect(err).not.toContain('Jansen');
+  });
+
+  it.each([
+    [['--patient-id', 'prefix'], '--patient-id prefix puts --issuer'],
+    [['--patient-id', 'reconciled-by-gateway'], '--patient-id is one of keep-with-issuer, prefix'],
+    [['--issuer-oid', '1.2.3'], '--issuer-oid qualifies --issuer'],
+    [['--issuer', 'A\\B'], '--issuer takes'],
+    [['--issuer', 'A', '--issuer-oid', 'ZH'], '--issuer takes'],
+    [['--nested', 'hold'], '--nested is one of keep, strip'],
+  ])('ends with 2 for %j', async (options, sentence) => {
+    const { code, err } = await tag(['x'], ANNA, 'out', ['--dialect', 'nl-2010', ...options]);
+    expect(code).toBe(2);
+    expect(err).toContain(sentence);
   });
 });

@@ -32,7 +32,7 @@ describe('sluis transfers', () => {
     const { code, out } = await sluis('transfers', 'list');
     expect(code).toBe(0);
     const [head, row, ...rest] = out.trim().split('\n');
-    expect(head).toMatch(/^id +from +to +instances +size +state$/u);
+    expect(head).toMatch(/^id +from +to +instances +reports +size +state$/u);
     expect(row).toContain('complete and checked, waiting for its receiver');
     expect(rest).toEqual([]);
   });

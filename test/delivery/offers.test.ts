@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import yauzl from 'yauzl';
+import type { Acknowledged } from '../../src/delivery/acknowledging.ts';
+import type { Packing } from '../../src/delivery/content.ts';
 import { instancesPerTurn } from '../../src/delivery/limits.ts';
-import { type Acknowledged, Offers } from '../../src/delivery/offers.ts';
+import { Offers } from '../../src/delivery/offers.ts';
 import { applyEdits } from '../../src/dicom/patch.ts';
 import { keys } from '../../src/state/keys.ts';
 import { WorkPool } from '../../src/work/pool.ts';
+import { signed } from '../support/study/odd/signatures.ts';
+import { generateStudy } from '../support/study/study.ts';
 import { noord, openWorld, type World, zuid } from '../transfer/world.ts';
-import { changedEnd, deliveryOf, type Queued, queueAcute, queueStudy, until } from './sending.ts';
+import { changedEnd, deliveryOf, type Queued, queueAcute, queueItems, queueStudy, until } from './sending.ts';
 
 const mailbox = 'noord.main';
 
@@ -38,9 +45,14 @@ describe('offers', () => {
     );
     return { ...study, id };
   };
-  const content = async (id: string, start?: number, end?: number): Promise<Buffer> => {
+  const content = async (
+    id: string,
+    start?: number,
+    end?: number,
+    packing: Packing = 'multipart',
+  ): Promise<Buffer> => {
     const { delivery, digests } = offers.digests(noord, id);
-    const composition = offers.content(delivery, digests);
+    const composition = offers.content(delivery, digests, packing);
     const chunks: Buffer[] = [];
     for await (const chunk of composition.read(world.storage, start ?? 0, end ?? composition.total)) {
       chunks.push(Buffer.from(chunk));
@@ -170,10 +182,14 @@ describe('offers', () => {
   });
 
   it('end also where the patch made an instance equal to another, which came tagged', async () => {
-    const plain = await offer({ instances: 1 });
+    const plain = await offer({ instances: 1, bsnIn: 'none' });
     const [bytes = new Uint8Array()] = plain.instances;
-    const { edits } = await world.tagging.of(deliveryOf(world, plain.transfer))(0);
-    const both = await queueAcute(world, mailbox, [bytes, applyEdits(bytes, edits)]);
+    const delivery = deliveryOf(world, plain.transfer);
+    const withoutBsn = { ...delivery, recipe: { ...delivery.recipe, bsn: null } };
+    const came = await Promise.all(
+      [withoutBsn, delivery].map(async (one) => applyEdits(bytes, (await world.tagging.of(one)(0)).edits)),
+    );
+    const both = await queueAcute(world, mailbox, came);
     offers.wake(mailbox);
     await until(
       () => deliveryOf(world, both.transfer).offered,
@@ -296,6 +312,175 @@ describe('offers', () => {
       () => rung,
     );
     expect(rung.indexOf('noord.mri')).toBeLessThan(8);
+  });
+
+  it('hold reports as they were sent, which are acknowledged by their SHA-256', async () => {
+    const study = await queueStudy(world, { to: ['noord.mri'], instances: 1 });
+    const reports = [
+      { mediaType: 'application/pdf', bytes: Buffer.from('%PDF-1.7\n%%EOF\n') },
+      { mediaType: 'text/plain', bytes: Buffer.from('Geen afwijkingen.') },
+    ];
+    const transfer = await queueItems(world, { to: [mailbox], instances: study.instances, reports });
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, transfer).offered,
+      () => world.lines,
+    );
+    const { id } = deliveryOf(world, transfer);
+    const { delivery, digests } = offers.digests(noord, id);
+    const package_ = await content(id);
+    for (const [index, { mediaType, bytes }] of reports.entries()) {
+      expect(digests.mediaTypeOf(index + 1)).toBe(mediaType);
+      const at = offers.content(delivery, digests).offsetOf(index + 1);
+      expect(package_.subarray(at, at + bytes.byteLength).equals(bytes)).toBe(true);
+      expect(
+        package_
+          .subarray(0, at)
+          .toString('latin1')
+          .endsWith(`Content-Type: ${mediaType}\r\nContent-Length: ${bytes.byteLength.toString()}\r\n\r\n`),
+      ).toBe(true);
+    }
+    const [image, pdf, text] = [0, 1, 2].map((position) => digests.get(position).sha256);
+    if (image === undefined || pdf === undefined || text === undefined) throw new Error('no digests');
+    const stored = 'stored' as const;
+    for (const wrong of [
+      [{ report: image, sha256: image, status: stored }],
+      [{ report: pdf, sha256: text, status: stored }],
+      [{ sopInstanceUid: pdf, sha256: pdf, status: stored }],
+    ]) {
+      await expect(offers.acknowledge(noord, id, wrong)).rejects.toMatchObject({
+        code: 'SLUIS_DELIVERY_ACKNOWLEDGEMENT_INVALID',
+      });
+    }
+    const [sopInstanceUid] = study.uids;
+    const said: Acknowledged[] = [
+      { sopInstanceUid, sha256: image, status: stored },
+      { report: pdf.toUpperCase(), sha256: pdf, status: stored },
+    ];
+    expect(await offers.acknowledge(noord, id, said)).toMatchObject({ delivered: 2, of: 3 });
+    const last: Acknowledged[] = [{ report: text, sha256: text, status: stored }];
+    expect(await offers.acknowledge(noord, id, last)).toMatchObject({ state: 'confirmed', delivered: 3 });
+  });
+
+  it('of fewer items than their transfer are confirmed when those are held, and no others can be', async () => {
+    await world.mailbox('west.mr', { by: 'pull' }, { excludeModalities: ['CT'] });
+    const west = { key: 'key-west', organization: 'west' };
+    const of = (modality: 'CT' | 'MR') => [
+      ...generateStudy({ modality, instances: 2, seed: 13, bytesPerInstance: 512 }),
+    ];
+    const [ct, mr] = [of('CT'), of('MR')];
+    const instances = [...ct, ...mr].map(({ bytes }) => bytes);
+    const transfer = await queueItems(world, { to: ['west.mr'], instances });
+    offers.wake('west.mr');
+    await until(
+      () => deliveryOf(world, transfer).offered,
+      () => world.lines,
+    );
+    const { id } = deliveryOf(world, transfer);
+    const { digests } = offers.digests(west, id);
+    const said = mr.map(({ sopInstanceUid }, position) => {
+      return { sopInstanceUid, sha256: digests.get(position).sha256, status: 'stored' as const };
+    });
+    const left = {
+      sopInstanceUid: ct[0]?.sopInstanceUid,
+      sha256: 'a'.repeat(64),
+      status: 'refused' as const,
+    };
+    await expect(offers.acknowledge(west, id, [left])).rejects.toThrow('not in this delivery');
+    expect(await offers.acknowledge(west, id, said)).toMatchObject({
+      state: 'confirmed',
+      delivered: 2,
+      of: 2,
+    });
+  });
+
+  it('are an archive too, for who asks for one', async () => {
+    const study = await queueStudy(world, { to: ['noord.mri'], instances: 3 });
+    const reports = [{ mediaType: 'application/pdf', bytes: Buffer.from('%PDF-1.7\n%%EOF\n') }];
+    const transfer = await queueItems(world, { to: [mailbox], instances: study.instances, reports });
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, transfer).offered,
+      () => world.lines,
+    );
+    const { delivery, digests } = offers.digests(noord, deliveryOf(world, transfer).id);
+    const archive = await content(delivery.id, undefined, undefined, 'zip');
+    const zip = await yauzl.fromBufferPromise(archive);
+    const names: string[] = [];
+    for await (const entry of zip.eachEntry()) {
+      const chunks: Buffer[] = [];
+      for await (const chunk of await zip.openReadStreamPromise(entry)) chunks.push(chunk as Buffer);
+      const sha256 = createHash('sha256').update(Buffer.concat(chunks)).digest('hex');
+      expect(sha256).toBe(digests.get(names.length).sha256);
+      names.push(entry.fileName);
+    }
+    const images = [1, 2, 3].map((number) => `DICOM/ST000001/SE000001/IM00000${number.toString()}.dcm`);
+    expect(names).toEqual([...images, 'reports/1.pdf']);
+    expect(await content(delivery.id, 100, 5_000, 'zip')).toEqual(archive.subarray(100, 5_000));
+    expect(offers.etag(delivery, 'zip')).not.toBe(offers.etag(delivery));
+    expect(offers.contentType(delivery, 'zip')).toBe('application/zip');
+  });
+
+  it('are not read where nothing of them changes', async () => {
+    const study = await queueStudy(world, { to: ['noord.mri'], instances: 3 });
+    const asked: number[] = [];
+    const digest: WorkPool['digest'] = (jobs, signal) => {
+      asked.push(jobs.length);
+      return pool.digest(jobs, signal);
+    };
+    const unread = new Offers({ ...world, pool: { digest }, onOffered: () => undefined });
+    unread.wake('noord.mri');
+    await until(
+      () => deliveryOf(world, study.transfer).offered,
+      () => world.lines,
+    );
+    expect(asked).toEqual([0]);
+    const { digests } = unread.digests(noord, deliveryOf(world, study.transfer).id);
+    for (const [position, bytes] of study.instances.entries()) {
+      expect(digests.get(position)).toEqual({
+        sha256: createHash('sha256').update(bytes).digest('hex'),
+        crc32: crc32(bytes),
+        bytes: bytes.byteLength,
+      });
+    }
+    await unread.stop(AbortSignal.timeout(2000));
+  });
+
+  it.each([
+    ['in the head', 200],
+    ['in the tail', -10],
+  ])('are not offered when a byte %s is not what came', async (_, place) => {
+    const study = await queueStudy(world, { to: [mailbox], instances: 1 });
+    const extent = world.state.get(keys.instances, [study.transfer, 0])?.extents[0];
+    if (extent === undefined) throw new Error('no extent');
+    const [range] = world.storage.locate([extent], 0, extent.bytes);
+    if (range === undefined) throw new Error('no file');
+    const file = readFileSync(range.path);
+    const at = range.start + (place < 0 ? extent.bytes + place : place);
+    file[at] = (file[at] ?? 0) ^ 1;
+    writeFileSync(range.path, file);
+    offers.wake(mailbox);
+    await until(
+      () => world.lines.some(({ event }) => event === 'delivery.offer-failed'),
+      () => world.lines,
+    );
+    const line = world.lines.find(({ event }) => event === 'delivery.offer-failed');
+    expect(line?.facts?.error).toMatchObject({ code: 'SLUIS_STORAGE_DAMAGED' });
+    expect(deliveryOf(world, study.transfer).offered).toBe(false);
+    expect(offers.inbox(mailbox, undefined, 10)).toEqual([]);
+  });
+
+  it('count what goes as it was sent because it is signed', async () => {
+    const instances = signed()
+      .slice(0, 1)
+      .map(({ bytes }) => bytes);
+    const transfer = await queueItems(world, { to: [mailbox], instances, bsn: '999990019' });
+    offers.wake(mailbox);
+    await until(
+      () => deliveryOf(world, transfer).offered,
+      () => world.lines,
+    );
+    expect(deliveryOf(world, transfer).untagged).toEqual({ SIGNED_OBJECT: 1 });
   });
 
   it('do not keep others waiting when the bytes of one are lost', async () => {

@@ -1,7 +1,11 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { Lane, type LaneSettings } from '../../src/delivery/lane.ts';
 import { StowReceiver, type StowSettings } from '../../src/delivery/transports/stow.ts';
 import { keys } from '../../src/state/keys.ts';
 import type { DeliveryRecord, Priority } from '../../src/state/records.ts';
+import { reportFindingOf } from '../../src/transfer/report-finding.ts';
+import type { BsnPlace } from '../support/study/patient.ts';
 import { generateStudy } from '../support/study/study.ts';
 import { manifestOf, type World, zuid } from '../transfer/world.ts';
 import type { Pacs } from './pacs.ts';
@@ -39,11 +43,16 @@ export async function queueStudy(
     instances = 4,
     bytesPerInstance = 2048,
     priority = 'routine',
-  }: { to: readonly string[]; instances?: number; bytesPerInstance?: number; priority?: Priority },
+    bsnIn = 'patient-id',
+  }: {
+    to: readonly string[];
+    instances?: number;
+    bytesPerInstance?: number;
+    priority?: Priority;
+    bsnIn?: BsnPlace;
+  },
 ): Promise<Queued> {
-  const study = [
-    ...generateStudy({ modality: 'CT', instances, bytesPerInstance, seed: seed++, bsnIn: 'patient-id' }),
-  ];
+  const study = [...generateStudy({ modality: 'CT', instances, bytesPerInstance, seed: seed++, bsnIn })];
   const found = await Promise.all(study.map(({ bytes }) => world.find(bytes)));
   const { id } = await world.open({ to, priority, bsn: '999990019' });
   await world.transfers.seal(zuid, id, manifestOf(found));
@@ -56,6 +65,50 @@ export async function queueStudy(
     uids: study.map(({ sopInstanceUid }) => sopInstanceUid),
     instances: study.map(({ bytes }) => bytes),
   };
+}
+
+/** A report, as a sender has it. */
+export interface SentReport {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A complete transfer of these instances and reports, ready for its mailboxes. */
+export async function queueItems(
+  world: World,
+  {
+    to,
+    instances,
+    reports = [],
+    bsn,
+  }: {
+    to: readonly string[];
+    instances: readonly Uint8Array[];
+    reports?: readonly SentReport[];
+    bsn?: string;
+  },
+): Promise<string> {
+  const images = await Promise.all(instances.map((bytes) => world.find(bytes)));
+  const documents = await Promise.all(
+    reports.map(async ({ mediaType, bytes }) => {
+      const extents = [await world.store(bytes)];
+      const digests = { sha256: createHash('sha256').update(bytes).digest(), crc32: crc32(bytes) };
+      const content = { extents, bytes: bytes.byteLength, ...digests, fault: undefined };
+      return reportFindingOf('upload', content, { mediaType, origin: 'part' });
+    }),
+  );
+  const { id } = await world.open({ to, ...(bsn === undefined ? {} : { bsn }) });
+  const listed = reports.map(({ mediaType, bytes }) => ({
+    mediaType,
+    bytes: bytes.byteLength,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  }));
+  await world.transfers.seal(zuid, id, manifestOf(images), listed);
+  await world.arrive(id, [...images, ...documents]);
+  const settled = await world.checking.settle(id);
+  if (settled?.state !== 'ready')
+    throw new Error(`the transfer is ${settled?.state}: ${settled?.reasons.join()}`);
+  return id;
 }
 
 /** An acute transfer of these instances, of which only the first is listed: some may have its UID. */

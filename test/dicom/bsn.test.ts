@@ -3,6 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { isBsn, normalizeBsn } from '../../src/dicom/bsn.ts';
 import { bounded } from './support.ts';
 
+/** The weights 9 to 2 as sums of sums, from the digits of a number alone: nothing here is like the code. */
+function addsUp(number: number): boolean {
+  let sum = 0;
+  let sums = 0;
+  for (let place = 100_000_000; place >= 10; place /= 10) {
+    sum += Math.floor(number / place) % 10;
+    sums += sum;
+  }
+  return number > 0 && (sums + sum - (number % 10)) % 11 === 0;
+}
+
 describe('a BSN', () => {
   it.each(['999990019', '999990020', '999990007', '999999990', '111222333', '123456782'])(
     '%s passes',
@@ -30,6 +41,25 @@ describe('a BSN', () => {
     expect(normalizeBsn('00000000')).toBeUndefined();
     expect(normalizeBsn('9999.90.019')).toBeUndefined();
     expect(normalizeBsn('999 990 019')).toBeUndefined();
+  });
+
+  it('is decided as by another way to add it up, over a million numbers', () => {
+    const start = fc.integer({ min: 0, max: 999_999_999 });
+    fc.assert(
+      fc.property(start, (first) => {
+        let passing = 0;
+        for (let index = 0; index < 100_000; index++) {
+          // A prime step, so that every digit changes all the time.
+          const number = (first + index * 104_395_303) % 1_000_000_000;
+          const text = number.toString().padStart(9, '0');
+          if (isBsn(text) !== addsUp(number)) expect.fail(`${text} is judged in two ways`);
+          if (isBsn(text)) passing += 1;
+        }
+        expect(passing).toBeGreaterThan(9_000);
+        expect(passing).toBeLessThan(9_200);
+      }),
+      { numRuns: 10 },
+    );
   });
 
   it('is no longer one when any single digit is misread', () => {

@@ -9,6 +9,8 @@ export interface Built {
   /** The sequence, its items, or both, end at delimiters. */
   readonly open?: boolean;
   readonly openItems?: boolean;
+  /** From this item on they have lengths nevertheless. */
+  readonly closedFrom?: number;
   /** Writes this length instead of the right one. */
   readonly lie?: number;
 }
@@ -70,6 +72,20 @@ export function ct(more: readonly Built[] = []): Built[] {
   return [...usual.filter(({ tag }) => !replaced.has(tag)), ...more].sort((a, b) => a.tag - b.tag);
 }
 
+/** Puts (gggg,0000) in front of the group, with the length that the group really has, or with another. */
+export function counted(
+  elements: readonly Built[],
+  group: number,
+  encoding: Encoding,
+  lie?: number,
+): Built[] {
+  const tag = group * 0x10000;
+  const members = elements.filter((element) => element.tag >>> 16 === group && element.tag !== tag);
+  const length = lie ?? dataset(members, encoding).byteLength;
+  const element = { tag, vr: 'UL', value: number32(length, encoding) };
+  return [...elements.filter((one) => one.tag !== tag), element].sort((a, b) => a.tag - b.tag);
+}
+
 /** The item that nl-2010 writes, spelled out a second time so that the test does not believe the code. */
 export function bsnItem(bsn: string): Built[] {
   return [
@@ -97,7 +113,7 @@ export function number32(value: number, encoding: Encoding): Buffer {
   return bytes;
 }
 
-function number16(value: number, encoding: Encoding): Buffer {
+export function number16(value: number, encoding: Encoding): Buffer {
   const bytes = Buffer.alloc(2);
   if (encoding === 'explicit-be') bytes.writeUInt16BE(value);
   else bytes.writeUInt16LE(value);
@@ -125,7 +141,8 @@ function plain({ value = '', vr }: Built): Buffer {
 
 function sequence(element: Built, items: readonly (readonly Built[])[], dataset: Encoding): Buffer {
   const encoding = element.vr === 'UN' ? 'implicit-le' : dataset;
-  const encoded = items.map((item) => encodeItem(item, encoding, element.openItems === true));
+  const { openItems = false, closedFrom = items.length } = element;
+  const encoded = items.map((item, index) => encodeItem(item, encoding, openItems && index < closedFrom));
   const end = element.open === true ? [tagBytes(0xfffee0dd, encoding), Buffer.alloc(4)] : [];
   return Buffer.concat([...encoded, ...end]);
 }

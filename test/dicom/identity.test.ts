@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BsnFinding, decideBsn, identify } from '../../src/dicom/identity.ts';
-import { type Built, bsnItem, ct, ENCODINGS, part10 } from './builder.ts';
+import { type Built, bsnItem, ct, dataset, ENCODINGS, part10 } from './builder.ts';
 import { ANNA, BERT, scanWhole } from './support.ts';
 
 function identityOf(more: readonly Built[], encoding: (typeof ENCODINGS)[number] = 'explicit-le') {
@@ -24,6 +24,7 @@ describe.each(ENCODINGS)('an identity in %s', (encoding) => {
       bsn: [],
       bsnInvalid: false,
       nestedIdentity: false,
+      foreign: [],
       charset: 'ISO_IR 100',
     });
   });
@@ -92,6 +93,113 @@ describe.each(ENCODINGS)('an identity in %s', (encoding) => {
   });
 });
 
+/** Everything a foreign element is to be: its bytes, found by what was built, and its tag. */
+function expectForeign(
+  more: readonly Built[],
+  foreign: readonly Built[],
+  encoding: (typeof ENCODINGS)[number],
+) {
+  const bytes = part10(ct(more), encoding);
+  const identity = identify(bytes, scanWhole(bytes));
+  const elements = foreign.map((element) => ({ tag: element.tag, bytes: dataset([element], encoding) }));
+  expect(
+    identity.foreign.map(({ tag, at, bytes: length }) => ({ tag, bytes: bytes.subarray(at, at + length) })),
+  ).toEqual(elements);
+  expect(identity.nestedIdentity).toBe(foreign.length > 0);
+}
+
+describe.each(ENCODINGS)('a foreign element in %s', (encoding) => {
+  const bert: Built[] = [{ tag: 0x00100010, vr: 'PN', value: 'Pietersen^Bert' }];
+  const anna: Built[] = [patientId('02025066011')];
+  const creator: Built = { tag: 0x55330010, vr: 'LO', value: 'Visus Change' };
+  const original = (reason: string, inside: readonly Built[]): Built[] => [
+    { tag: 0x04000550, vr: 'SQ', items: [inside] },
+    ...(reason === '' ? [] : [{ tag: 0x04000565, vr: 'CS', value: reason }]),
+  ];
+
+  it('is the whole top-level element, whatever its form and however deep the person stands in it', () => {
+    for (const shape of [{}, { open: true }, { open: true, openItems: true }]) {
+      for (const vr of ['SQ', 'UN']) {
+        const deep: Built = { tag: 0x00081140, vr: 'SQ', items: [anna, bert] };
+        const history: Built = { tag: 0x55331005, vr, items: [anna, [deep]], ...shape };
+        const request: Built = { tag: 0x0040a370, vr: 'SQ', items: [bert], ...shape };
+        const before: Built = { tag: 0x00081120, vr: 'SQ', items: [bert], ...shape };
+        expectForeign([before, request, creator, history], [before, request, history], encoding);
+      }
+    }
+  });
+
+  it('is none that names the patient by any of his own ids and names', () => {
+    const own: Built[] = [
+      retired(`${ANNA}\\21622401`),
+      { tag: 0x00101001, vr: 'PN', value: 'Jansen^Anneke\\Bakker^Anna' },
+      { tag: 0x00101002, vr: 'SQ', items: [bsnItem(BERT)] },
+    ];
+    const same = [
+      [patientId('021622401')],
+      [patientId(BERT), { tag: 0x00100010, vr: 'PN', value: 'BAKKER^ANNA^' }],
+      [retired(`${ANNA}\\ 02025066011`)],
+    ];
+    expectForeign([...own, { tag: 0x00081120, vr: 'SQ', items: same }], [], encoding);
+  });
+
+  it('is the item list of other ids when one of them holds a sequence about somebody else', () => {
+    const others = (inside: readonly Built[]): Built => ({ tag: 0x00101002, vr: 'SQ', items: [inside] });
+    expectForeign([others([...bsnItem(BERT)])], [], encoding);
+    const holds = others([patientId('1'), { tag: 0x00111010, vr: 'SQ', items: [[patientId('77')]] }]);
+    expectForeign([holds], [holds], encoding);
+  });
+
+  it('is no earlier form of the own values, which its item says by COERCE', () => {
+    const earlier: Built = { tag: 0x04000561, vr: 'SQ', items: [original('COERCE', [...anna, ...bert])] };
+    expectForeign([earlier], [], encoding);
+    expectForeign([{ ...earlier, open: true, openItems: true }], [], encoding);
+    for (const reason of ['CORRECT', 'coerced', '']) {
+      const corrected: Built = {
+        tag: 0x04000561,
+        vr: 'SQ',
+        // Each item speaks for itself, and says why behind what it held.
+        items: [original('COERCE', bert), original(reason, bert), original('COERCE', anna)],
+      };
+      expectForeign([corrected], [corrected], encoding);
+    }
+    const elsewhere: Built = { tag: 0x00081120, vr: 'SQ', items: [original('COERCE', bert)] };
+    expectForeign([elsewhere], [elsewhere], encoding);
+    const nested: Built = { tag: 0x00081120, vr: 'SQ', items: [[earlier]] };
+    expectForeign([nested], [nested], encoding);
+  });
+
+  it('is listed up to a limit, and none of them when there are more', () => {
+    const element = (_: unknown, index: number): Built => {
+      return { tag: 0x00290010 + index * 0x20000, vr: 'UN', items: [bert] };
+    };
+    const built = Array.from({ length: 64 }, element);
+    expectForeign(built, built, encoding);
+    const bytes = part10(ct(Array.from({ length: 65 }, element)), encoding);
+    expect(identify(bytes, scanWhole(bytes))).toMatchObject({ nestedIdentity: true, foreign: [] });
+  });
+
+  it('counts when it is whole within the bytes that are looked at, however many more there are', () => {
+    const person: Built = { tag: 0x00211011, vr: 'UN', items: [bert] };
+    const length = dataset([person], encoding).byteLength;
+    const head = part10(ct([person]), encoding).indexOf(dataset([person], encoding));
+    const filler = (bytes: number): Built => ({ tag: 0x00211010, vr: 'OB', value: Buffer.alloc(bytes) });
+    const empty = dataset([filler(0)], encoding).byteLength;
+    const room = 128 * 1024 - head - empty - length;
+    for (const [bytes, isSeen] of [
+      [room, true],
+      [room + 2, false],
+      [room + length + 100, false],
+    ] as const) {
+      const whole = part10(ct([filler(bytes), person]), encoding);
+      const found = scanWhole(whole);
+      const identity = identify(whole, found);
+      expect(identity.foreign).toHaveLength(isSeen ? 1 : 0);
+      expect(identify(whole.subarray(0, 128 * 1024), found)).toEqual(identity);
+    }
+  });
+});
+
 describe('a BSN finding', () => {
   const none: readonly BsnFinding[] = [];
 
@@ -119,7 +227,7 @@ describe('a BSN finding', () => {
       '0010,0020',
     ],
     ['alone in the retired place', [retired(`${ANNA} `)], 'agreed-place', '0010,1000'],
-    ['beside others in the retired place', [retired(`${ANNA}\\77`)], 'hint', '0010,1000'],
+    ['the only one that can be it', [retired(`77\\${ANNA}\\02025066011`)], 'agreed-place', '0010,1000'],
     [
       'an item without issuer',
       [{ tag: 0x00101002, vr: 'SQ', items: [[patientId(ANNA)]] }],

@@ -3,8 +3,8 @@ import { type Dialect, NL_2010, NONE } from '../../src/dicom/dialect.ts';
 import { growth } from '../../src/dicom/edit.ts';
 import { decideBsn, identify } from '../../src/dicom/identity.ts';
 import { applyEdits, patch, patchNeeds } from '../../src/dicom/patch.ts';
-import { type Built, bsnItem, ct, dataset, ENCODINGS, number32, part10 } from './builder.ts';
-import { ANNA, BERT, expectExact, patchWhole, scanWhole, walk } from './support.ts';
+import { type Built, bsnItem, counted, ct, dataset, ENCODINGS, part10 } from './builder.ts';
+import { ANNA, BERT, expectExact, faultOf, patchWhole, scanWhole, walk } from './support.ts';
 
 const OTHER: Built[] = [
   { tag: 0x00100020, vr: 'LO', value: 'ABC' },
@@ -42,14 +42,6 @@ const states: readonly (readonly [string, Others | undefined, Others])[] = [
 const withOthers = (others: Others | undefined): Built[] =>
   ct(others === undefined ? [] : [{ tag: 0x00101002, ...others }]);
 
-/** Puts (0010,0000) in front of the group, with the length that the group really has. */
-function counted(elements: readonly Built[], encoding: (typeof ENCODINGS)[number], lie?: number): Built[] {
-  const group = elements.filter(({ tag }) => tag >>> 16 === 0x0010);
-  const length = lie ?? dataset(group, encoding).byteLength;
-  const element = { tag: 0x00100000, vr: 'UL', value: number32(length, encoding) };
-  return [...elements, element].sort((a, b) => a.tag - b.tag);
-}
-
 describe.each(ENCODINGS)('in %s, with Other Patient IDs', (encoding) => {
   describe.each(states)('%s', (_, before, after) => {
     it('adds one item and leaves every other byte as it was', () => {
@@ -70,9 +62,9 @@ describe.each(ENCODINGS)('in %s, with Other Patient IDs', (encoding) => {
 
     it('counts the group anew, also when the number was wrong before', () => {
       for (const lie of [undefined, 0, 12_345]) {
-        const original = part10(counted(withOthers(before), encoding, lie), encoding);
+        const original = part10(counted(withOthers(before), 0x0010, encoding, lie), encoding);
         const patched = applyEdits(original, patchWhole(original, scanWhole(original), NL_2010, ANNA));
-        const wanted = part10(counted(withOthers(after), encoding), encoding);
+        const wanted = part10(counted(withOthers(after), 0x0010, encoding), encoding);
         expect(Buffer.from(patched).equals(wanted)).toBe(true);
       }
     });
@@ -130,19 +122,30 @@ describe.each(ENCODINGS)('in %s, with Other Patient IDs', (encoding) => {
 describe('patch', () => {
   const original = part10(withOthers({ vr: 'SQ', items: [OTHER] }), 'explicit-le');
 
-  it('needs only the items that are there already', () => {
+  it('needs the elements from Patient ID to the last that it may change, and no other bytes', () => {
     const needs = patchNeeds(scanWhole(original));
+    const from = original.indexOf(
+      dataset([{ tag: 0x00100020, vr: 'LO', value: '02025066011' }], 'explicit-le'),
+    );
     const item = dataset(OTHER, 'explicit-le');
-    const at = original.indexOf(item);
-    expect(needs).toEqual({ start: at - 8, end: at + item.byteLength });
-    expect(patchNeeds(scanWhole(part10(ct(), 'explicit-le')))).toBeUndefined();
+    expect(needs).toEqual({ start: from, end: original.indexOf(item) + item.byteLength });
+    const bare = ct().filter(({ tag }) => tag !== 0x00100020);
+    expect(patchNeeds(scanWhole(part10(bare, 'explicit-le')))).toBeUndefined();
     expect(() => patch(scanWhole(original), { dialect: NL_2010, bsn: ANNA })).toThrow(RangeError);
+  });
+
+  it('refuses to be given the bytes of another instance', () => {
+    const needs = patchNeeds(scanWhole(original));
+    if (needs === undefined) throw new Error('there is a Patient ID');
+    const others = original.subarray(needs.start - 2, needs.end - 2);
+    const fault = faultOf(() => patch(scanWhole(original), { dialect: NL_2010, bsn: ANNA }, others));
+    expect(fault).toMatchObject({ code: 'MALFORMED', tag: '0010,0020' });
   });
 
   it('writes nothing without a BSN, and nothing in the dialect none', () => {
     const found = scanWhole(original);
-    expect(patch(found, { dialect: NL_2010, bsn: undefined })).toEqual([]);
-    expect(patch(found, { dialect: NONE, bsn: ANNA })).toEqual([]);
+    expect(patchWhole(original, found, NL_2010, undefined)).toEqual([]);
+    expect(patch(found, { dialect: NONE, bsn: ANNA }).edits).toEqual([]);
   });
 
   it('never cuts into a DICOMDIR, which holds offsets into itself', () => {
@@ -150,12 +153,13 @@ describe('patch', () => {
     for (const more of [[], [{ tag: 0x00101002, vr: 'SQ', items: [OTHER] }]]) {
       const bytes = part10(ct([...directory, ...more]), 'explicit-le');
       expect(patchNeeds(scanWhole(bytes))).toBeUndefined();
-      expect(patch(scanWhole(bytes), { dialect: NL_2010, bsn: ANNA })).toEqual([]);
+      expect(patch(scanWhole(bytes), { dialect: NL_2010, bsn: ANNA }).edits).toEqual([]);
     }
   });
 
   it('writes what a hospital configured', () => {
     const dialect: Dialect = {
+      ...NL_2010,
       name: 'eigen',
       otherPatientId: {
         issuerOfPatientId: 'BSN',
@@ -177,7 +181,7 @@ describe('patch', () => {
     (issuer) => {
       const form = NL_2010.otherPatientId;
       if (form === null) throw new Error('nl-2010 writes an item');
-      const dialect = { name: 'eigen', otherPatientId: { ...form, issuerOfPatientId: issuer } };
+      const dialect = { ...NL_2010, name: 'eigen', otherPatientId: { ...form, issuerOfPatientId: issuer } };
       expect(() => patchWhole(original, scanWhole(original), dialect, ANNA)).toThrow(RangeError);
     },
   );

@@ -1,7 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import { NL_2010 } from '../../src/dicom/dialect.ts';
+import { applyEdits } from '../../src/dicom/patch.ts';
 import { scan } from '../../src/dicom/scan.ts';
-import { type Built, CT_CLASS, ct, dataset, ENCODINGS, encodeItem, part10, SYNTAX } from './builder.ts';
-import { faultOf, scanWhole, walk } from './support.ts';
+import {
+  type Built,
+  CT_CLASS,
+  counted,
+  ct,
+  dataset,
+  ENCODINGS,
+  encodeItem,
+  part10,
+  SYNTAX,
+} from './builder.ts';
+import { ANNA, expectExact, faultOf, patchWhole, scanWhole, walk } from './support.ts';
 
 const PRIVATE: Built[] = [
   { tag: 0x00090010, vr: 'LO', value: 'MAKER' },
@@ -52,6 +64,60 @@ describe.each(ENCODINGS)('an instance in %s', (encoding) => {
       { tag: 0x00091003, vr: encoding === 'implicit-le' ? 'UN' : 'SQ', items: [[deep]] },
     ];
     expect(scanWhole(part10(ct(more), encoding)).studyInstanceUid).toBe('1.2.3');
+  });
+
+  it('is read past values of every representation, long or short, and group lengths anywhere', () => {
+    const long = ['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV'];
+    const short = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' ');
+    const values = [...long, ...short].map(
+      (vr, index): Built => ({ tag: 0x00091000 + index, vr, value: Buffer.alloc(8, 0x20) }),
+    );
+    const item = counted([{ tag: 0x00081150, vr: 'UI', value: '1.2' }], 0x0008, encoding);
+    const nested: Built = { tag: 0x00081115, vr: 'SQ', items: [item], open: true, openItems: true };
+    const groups = [0x0008, 0x0009, 0x0010, 0x0011, 0x0020, 0x0028, 0x7fe0];
+    const elements = groups.reduce(
+      (list, group) => counted(list, group, encoding),
+      ct([...values, nested, { tag: 0x00110010, vr: 'LO', value: 'MAKER' }]),
+    );
+    const bytes = part10(elements, encoding);
+    const found = scanWhole(bytes);
+    expect(found.studyInstanceUid).toBe('1.2.3');
+    expect(walk(bytes, found)).toEqual({ complete: true });
+    expect(found.sites.groups.map(({ group }) => group)).toEqual([0x0009, 0x0010, 0x0011]);
+  });
+
+  it('is read where the preamble is missing, or the file meta, or all but the letters', () => {
+    const whole = part10(ct(), encoding);
+    const meta = whole.subarray(132, whole.byteLength - dataset(ct(), encoding).byteLength);
+    const bare = dataset(ct(), encoding);
+    const expected = scanWhole(whole);
+    for (const [bytes, datasetAt] of [
+      [Buffer.concat([meta, bare]), meta.byteLength],
+      [Buffer.concat([whole.subarray(0, 132), bare]), 132],
+    ] as const) {
+      const found = scanWhole(bytes);
+      expect(found).toMatchObject({ ...expected, datasetAt, scannedTo: expect.any(Number), sites: {} });
+      const edits = patchWhole(bytes, found, NL_2010, ANNA);
+      expectExact(bytes, applyEdits(bytes, edits), edits);
+      expect(walk(applyEdits(bytes, edits), scanWhole(applyEdits(bytes, edits)))).toEqual({ complete: true });
+    }
+  });
+
+  it('is read when it goes on far behind 4 GiB, and cut there too', () => {
+    const gib = 2 ** 30;
+    const frames: Built = { tag: 0x7fe00010, vr: 'OB', value: '', lie: 0xffffffff };
+    const head = part10(
+      ct([frames]),
+      encoding,
+      encoding === 'explicit-le' ? '1.2.840.10008.1.2.4.50' : undefined,
+    );
+    const found = scan(head, 9 * gib);
+    if ('need' in found) throw new Error('the head is all there');
+    expect(patchWhole(head, found, NL_2010, ANNA).length).toBeGreaterThan(0);
+
+    const document: Built = { tag: 0x00091010, vr: 'OB', value: '', lie: 0xfffffff0 };
+    const fault = faultOf(() => scan(part10(ct([document]), encoding), 9 * gib));
+    expect(fault).toMatchObject({ code: 'HEAD_TOO_LARGE', tag: '0009,1010' });
   });
 
   it('asks for a window that reaches behind a private block of a megabyte, and no further than that takes', () => {
@@ -113,8 +179,8 @@ describe.each(ENCODINGS)('an instance in %s', (encoding) => {
         return { tag: 0x00101002, vr: 'SQ', items: Array<Built[]>(count).fill([]), open };
       };
       const most = (64 * 1024) / 8 - (open ? 1 : 0);
-      const { otherPatientIds } = scanWhole(part10(ct([others(most)]), encoding)).sites;
-      expect(otherPatientIds.state).toBe(open ? 'undefined' : 'defined');
+      const { otherPatientIdsSequence } = scanWhole(part10(ct([others(most)]), encoding)).sites;
+      expect(otherPatientIdsSequence.state).toBe(open ? 'undefined' : 'defined');
       const refused = part10(ct([others(most + 1)]), encoding);
       const fault = faultOf(() => scanWhole(refused));
       expect(fault).toMatchObject({ code: 'MALFORMED', tag: '0010,1002' });

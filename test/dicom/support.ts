@@ -3,7 +3,7 @@ import { DatasetWalk } from '../../src/dicom/completeness.ts';
 import type { Dialect } from '../../src/dicom/dialect.ts';
 import type { Edit } from '../../src/dicom/edit.ts';
 import { DicomError } from '../../src/dicom/error.ts';
-import { patch, patchNeeds } from '../../src/dicom/patch.ts';
+import { type Patch, type PatchRecipe, patch, patchNeeds } from '../../src/dicom/patch.ts';
 import { type Scan, scan } from '../../src/dicom/scan.ts';
 
 /** From the range of test numbers: nobody's. */
@@ -22,14 +22,21 @@ export function scanWhole(bytes: Uint8Array): Scan {
   return found;
 }
 
+/** What a recipe does to an instance that is in memory as a whole. */
+export function patchWith(bytes: Uint8Array, recipe: PatchRecipe): Patch {
+  const found = scanWhole(bytes);
+  const needs = patchNeeds(found);
+  return patch(found, recipe, needs && bytes.subarray(needs.start, needs.end));
+}
+
 export function patchWhole(
   bytes: Uint8Array,
   found: Scan,
   dialect: Dialect,
   bsn: string | undefined,
-): Edit[] {
+): readonly Edit[] {
   const needs = patchNeeds(found);
-  return patch(found, { dialect, bsn }, needs && bytes.subarray(needs.start, needs.end));
+  return patch(found, { dialect, bsn }, needs && bytes.subarray(needs.start, needs.end)).edits;
 }
 
 export function walk(bytes: Uint8Array, found: Scan, chunkBytes = bytes.byteLength) {

@@ -96,6 +96,10 @@ export class ExchangeProcess {
     return this.#ask(organization, path, { method: 'POST', body: JSON.stringify(body) });
   }
 
+  put(organization: string, path: string, body: unknown): Promise<{ status: number; body: unknown }> {
+    return this.#ask(organization, path, { method: 'PUT', body: JSON.stringify(body) });
+  }
+
   async #ask(
     organization: string,
     path: string,

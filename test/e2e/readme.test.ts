@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePorts } from '../support/ports.ts';
 import { type Program, projectRoot, startProgram } from '../support/processes.ts';
+import { generateStudy } from '../support/study/study.ts';
 import { writeStudy } from '../support/study/write-study.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
+import { writeZip } from '../support/zip.ts';
 
 const root = projectRoot();
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
@@ -21,6 +23,8 @@ describe('README', () => {
   let folder: TempFolder;
   let exchange: Program | undefined;
   let server = '';
+  /** What the last command said beside its result. */
+  let noted = '';
 
   beforeAll(async () => {
     folder = await openTempFolder('sluis-readme');
@@ -31,6 +35,15 @@ describe('README', () => {
       bytesPerInstance: 32_768,
       seed: 3,
     });
+    writeFileSync(folder.file('letter.pdf'), '%PDF-1.4\n%%EOF\n');
+    const images = [...generateStudy({ modality: 'CT', instances: 2, bytesPerInstance: 32_768, seed: 4 })];
+    writeFileSync(
+      folder.file('disc.zip'),
+      writeZip([
+        ...images.map(({ fileName, bytes }) => ({ name: `DICOM/${fileName}`, data: bytes })),
+        { name: 'autorun.inf', data: Buffer.from('[autorun]') },
+      ]),
+    );
   });
   afterAll(async () => {
     await exchange?.stop();
@@ -42,7 +55,8 @@ describe('README', () => {
     const typed = command
       .replaceAll('http://127.0.0.1:8080', server)
       .replace('bin/sluis.cjs', join(root, 'bin/sluis.cjs'));
-    const { stdout } = await promisify(execFile)('bash', ['-c', typed], { cwd: folder.path });
+    const { stdout, stderr } = await promisify(execFile)('bash', ['-c', typed], { cwd: folder.path });
+    noted = stderr;
     return stdout.trim();
   };
   const next = (() => {
@@ -72,9 +86,31 @@ describe('README', () => {
     const create = next('keys create');
     writeFileSync(folder.file('sender.token'), await type(create));
     writeFileSync(folder.file('receiver.token'), await type(create.replace('zh-oost', 'zh-west')));
-    expect(await type(next('send'))).toMatch(/3 instances/);
+    expect(await type(next('send'))).toMatch(/3 instances, 1 report/);
+    expect(await type(next('send'))).toMatch(/2 instances/);
+    expect(noted).toContain('autorun.inf: part of a program to look at images');
     expect(await type(next('transfers list'))).toMatch(/zh-west/);
     expect(await type(next('receive'))).toMatch(/3 instances/);
+  });
+
+  it('has commands that need no exchange, each with what it prints', async () => {
+    const examples = [...readme.matchAll(/```(?:text|json)\n([\s\S]*?)```/g)].map(([, text = '']) =>
+      text.trim(),
+    );
+    const linesOf = (text: string) =>
+      text.split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    writeFileSync(folder.file('bsn'), '999990019\n');
+    expect(await type(next('bsn-report'))).toBe(examples.shift());
+    for (const beginning of ['inspect', 'tag']) {
+      const [shown] = linesOf(examples.shift() ?? '');
+      const lines = linesOf(await type(next(beginning)));
+      expect(lines).toHaveLength(3);
+      expect(Object.keys(shown ?? {})).toEqual(Object.keys(lines[0] ?? {}));
+      expect(lines[0]).toMatchObject({ file: shown?.file, verdict: shown?.verdict, reasons: shown?.reasons });
+    }
+  });
+
+  it('has no command that is not run', () => {
     expect(() => next('')).toThrow();
   });
 });

@@ -67,7 +67,7 @@ function patched(bytes: Buffer): Buffer {
   if ('need' in found) throw new Error('the whole file is there');
   const needs = patchNeeds(found);
   const seen = needs && bytes.subarray(needs.start, needs.end);
-  return Buffer.from(applyEdits(bytes, patch(found, { dialect: NL_2010, bsn: BSN }, seen)));
+  return Buffer.from(applyEdits(bytes, patch(found, { dialect: NL_2010, bsn: BSN }, seen).edits));
 }
 
 function built(): Sample[] {

@@ -8,11 +8,14 @@ import type { ObjectId } from '../../src/storage/storage.ts';
 import {
   type Composed,
   Composition,
+  composedBytes,
   composeInstance,
   readSegments,
+  type StoredInstance,
   segmentsBytes,
 } from '../../src/study/composing.ts';
 import { CompositionChanged } from '../../src/study/errors.ts';
+import { PackageLayout } from '../../src/study/layout.ts';
 import { packageType } from '../../src/study/multipart.ts';
 import { fuzz, temporaryFolder, walkThrough } from './support.ts';
 
@@ -33,6 +36,10 @@ function extentsOf(from: number, to: number): Composed['extents'] {
     const end = Math.min(50_000, to - index * 50_000);
     return start < end ? [{ object, start, bytes: end - start }] : [];
   });
+}
+
+function plain(extents: Composed['extents'], bytes: number): StoredInstance {
+  return { extents, bytes, inflated: null, datasetAt: 0 };
 }
 
 async function all(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -63,14 +70,18 @@ const sample: fc.Arbitrary<Sample> = fc
       free = at + Math.min(remove, bytes - at);
     }
     const expected = applyEdits(stored.subarray(from, to), edits);
-    return { extents: extentsOf(from, to), bytes, edits, expected };
+    return { ...plain(extentsOf(from, to), bytes), edits, expected };
   });
 
-function compositionOf(samples: readonly Sample[], boundary = 'B'): Composition {
+function packageOf(bytes: ArrayLike<number>): PackageLayout {
+  return new PackageLayout('B', bytes.length, (index) => bytes[index] ?? -1);
+}
+
+function compositionOf(samples: readonly Sample[]): Composition {
+  const bytes = samples.map((one) => one.bytes + growth(one.edits));
   return new Composition({
-    boundary,
-    count: samples.length,
-    bytes: samples.map(({ bytes, edits }) => bytes + growth(edits)),
+    layout: packageOf(bytes),
+    bytes,
     instance: (index) => samples[index] ?? Promise.reject(new Error('not there')),
   });
 }
@@ -84,9 +95,10 @@ const rangeOf = (total: number, a: number, b: number): [number, number] => {
 describe('what a receiver gets of an instance', () => {
   it('is what the edits make of the stored bytes, in any range', async () => {
     await fc.assert(
-      fc.asyncProperty(sample, share, share, async ({ extents, bytes, edits, expected }, a, b) => {
-        const segments = composeInstance(extents, bytes, edits);
+      fc.asyncProperty(sample, share, share, async ({ expected, edits, ...instance }, a, b) => {
+        const segments = composeInstance(instance, edits);
         expect(segmentsBytes(segments)).toBe(expected.byteLength);
+        expect(composedBytes(instance, edits)).toBe(expected.byteLength);
         const [start, end] = rangeOf(expected.byteLength, a, b);
         const read = await all(readSegments(storage, segments, start, end));
         expect(read.equals(expected.subarray(start, end))).toBe(true);
@@ -97,7 +109,7 @@ describe('what a receiver gets of an instance', () => {
 
   it('is one stored range where there is nothing to edit', () => {
     const extents = extentsOf(10, 90);
-    expect(composeInstance(extents, 80, [])).toEqual([{ from: 'stored', extents, bytes: 80 }]);
+    expect(composeInstance(plain(extents, 80), [])).toEqual([{ from: 'stored', extents, bytes: 80 }]);
   });
 
   it.each<[string, Edit[]]>([
@@ -117,7 +129,7 @@ describe('what a receiver gets of an instance', () => {
     ],
     ['reach behind the end', [{ at: 79, remove: 2, insert: new Uint8Array(1) }]],
   ])('is never made from edits that %s', (_, edits) => {
-    expect(() => composeInstance(extentsOf(10, 90), 80, edits)).toThrow(RangeError);
+    expect(() => composeInstance(plain(extentsOf(10, 90), 80), edits)).toThrow(RangeError);
   });
 });
 
@@ -154,13 +166,13 @@ describe('a composition', () => {
   it('asks for an instance only when a read gets to it', async () => {
     const asked: number[] = [];
     const count = 100_000;
+    const bytes = new Float64Array(count).fill(1000);
     const composition = new Composition({
-      boundary: 'B',
-      count,
-      bytes: new Float64Array(count).fill(1000),
+      layout: packageOf(bytes),
+      bytes,
       instance: (index) => {
         asked.push(index);
-        return { extents: extentsOf(index % 1000, (index % 1000) + 1000), bytes: 1000, edits: [] };
+        return { ...plain(extentsOf(index % 1000, (index % 1000) + 1000), 1000), edits: [] };
       },
     });
     const at = composition.offsetOf(70_000);
@@ -175,10 +187,9 @@ describe('a composition', () => {
 
   it('stops before the first byte of an instance that is not as long as was announced', async () => {
     const composition = new Composition({
-      boundary: 'B',
-      count: 1,
+      layout: packageOf([79]),
       bytes: [79],
-      instance: () => ({ extents: extentsOf(0, 80), bytes: 80, edits: [] }),
+      instance: () => ({ ...plain(extentsOf(0, 80), 80), edits: [] }),
     });
     const reading = composition.read(storage, composition.offsetOf(0), composition.total);
     await expect(reading.next()).rejects.toBeInstanceOf(CompositionChanged);

@@ -5,7 +5,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SourceChanged } from '../../src/study/errors.ts';
 import { packageType } from '../../src/study/multipart.ts';
-import { boundaryFor, type PackagePlan, type PlannedFile, planPackage } from '../../src/study/sending.ts';
+import {
+  boundaryFor,
+  type Plan,
+  type PlannedFile,
+  type PlannedReport,
+  planFile,
+  planPackage,
+} from '../../src/study/sending.ts';
 import { digestOf, fuzz, temporaryFolder, walkThrough } from './support.ts';
 
 const folder = await temporaryFolder();
@@ -18,7 +25,15 @@ async function fileOf(bytes: number, uid: string): Promise<PlannedFile & { reado
   return { path, bytes, sopInstanceUid: uid, data };
 }
 
-async function take(plan: PackagePlan, start = 0, end = plan.bytes): Promise<Buffer> {
+async function reportOf(
+  bytes: number,
+  mediaType: PlannedReport['mediaType'],
+): Promise<PlannedReport & { readonly data: Buffer }> {
+  const { path, data } = await fileOf(bytes, '');
+  return { path, bytes, sha256: digestOf(data), mediaType, data };
+}
+
+async function take(plan: Plan, start = 0, end = plan.bytes): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of plan.read(start, end)) chunks.push(chunk);
   return Buffer.concat(chunks);
@@ -60,6 +75,33 @@ describe('a plan to send files', () => {
     expect(await digest([...files].reverse())).toBe(await digest(files));
   });
 
+  it('has reports behind the instances, each with its own type, and does not care where they lie', async () => {
+    const reports = [
+      await reportOf(400_000, 'application/pdf'),
+      await reportOf(20, 'text/xml'),
+      await reportOf(30, 'text/plain'),
+    ];
+    const whole = await take(planPackage([...reports, ...files], boundary));
+    const { parts } = await walkThrough(whole, packageType(boundary), [1000]);
+    const sorted = reports.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+    expect(parts.map(({ contentType }) => contentType)).toEqual([
+      ...files.map(() => 'application/dicom'),
+      ...sorted.map(({ mediaType }) => mediaType),
+    ]);
+    expect(
+      parts.slice(files.length).map(({ start, bytes }) => digestOf(whole.subarray(start, start + bytes))),
+    ).toEqual(sorted.map(({ sha256 }) => sha256));
+
+    const moved = await Promise.all(
+      sorted.map(async (report, index) => {
+        const path = join(folder, `moved-${(9 - index).toString()}`);
+        await writeFile(path, report.data);
+        return { ...report, path };
+      }),
+    );
+    expect((await take(planPackage([...files, ...moved], boundary))).equals(whole)).toBe(true);
+  });
+
   it('goes on at any byte', async () => {
     const plan = planPackage(files, boundary);
     const whole = await take(plan);
@@ -90,6 +132,30 @@ describe('a plan to send files', () => {
     await expect(take(plan, 5, 4)).rejects.toThrow(RangeError);
     expect(() => planPackage(files, 'no\r\nboundary')).toThrow(RangeError);
     expect(() => planPackage([{ path: 'x', bytes: -1, sopInstanceUid: '1' }], 'B')).toThrow(RangeError);
+  });
+});
+
+describe('a plan to send one file as it is', () => {
+  it('is its bytes, from any of them on', async () => {
+    const { data, ...file } = await fileOf(600_000, '');
+    const plan = planFile(file);
+    expect(plan.bytes).toBe(600_000);
+    for (const [start, end] of [
+      [0, 600_000],
+      [1, 2],
+      [300_000, 600_000],
+      [600_000, 600_000],
+    ] as const) {
+      expect((await take(plan, start, end)).equals(data.subarray(start, end))).toBe(true);
+    }
+    await expect(take(plan, 0, 600_001)).rejects.toThrow(RangeError);
+  });
+
+  it('stops when the file changes', async () => {
+    const file = await fileOf(1000, '');
+    const { mtimeMs } = await stat(file.path);
+    await utimes(file.path, 1, 1);
+    await expect(take(planFile({ ...file, mtimeMs }))).rejects.toBeInstanceOf(SourceChanged);
   });
 });
 

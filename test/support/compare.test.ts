@@ -2,9 +2,9 @@ import { deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareOutsidePatch } from './compare.ts';
-import { EXPLICIT_LE, fileMeta, IMPLICIT_LE, RLE_LOSSLESS } from './study/part10.ts';
+import { EXPLICIT_BE, EXPLICIT_LE, fileMeta, IMPLICIT_LE, RLE_LOSSLESS } from './study/part10.ts';
 import { generateStudy, type StudyOptions } from './study/study.ts';
-import { type Element, encode, numbers, sequence, text } from './study/writer.ts';
+import { type Element, type Encoding, encode, numbers, sequence, text } from './study/writer.ts';
 
 const FUZZ_MS = Number(process.env.FUZZ_SECONDS ?? 2) * 1000;
 const DEFLATED = '1.2.840.10008.1.2.1.99';
@@ -50,6 +50,13 @@ function dataset(
   return Buffer.concat([fileMeta('1.2', '1.2.3', syntax), encode([...patient, ...rest], encoding)]);
 }
 
+/** A dataset with these in group 0010, between others. */
+function patient(elements: readonly Element[], encoding: Encoding): Buffer {
+  const around = [text(0x0008_0018, 'UI', '1.2.3'), text(0x0020_000d, 'UI', '1.2')];
+  const syntax = { explicit: EXPLICIT_LE, implicit: IMPLICIT_LE, 'big-endian': EXPLICIT_BE }[encoding];
+  return Buffer.concat([fileMeta('1.2', '1.2.3', syntax), encode([...around, ...elements], encoding)]);
+}
+
 describe('comparing outside the patch', () => {
   it.each([EXPLICIT_LE, IMPLICIT_LE, RLE_LOSSLESS] as const)(
     'finds an added sequence in %s and reads it back',
@@ -82,6 +89,47 @@ describe('comparing outside the patch', () => {
         }
       }
     }
+  });
+
+  const bare = [text(0x0010_0020, 'LO', '4711'), text(0x0010_1000, 'LO', 'ABC')];
+  const issuer = text(0x0010_0021, 'LO', 'ZUIDERDIEP');
+  const qualifiers = sequence(0x0010_0024, true, [text(0x0040_0032, 'UT', '1.2.3')]);
+  const others = sequence(0x0010_1002, false, item('11'));
+  const retired = (...values: string[]): Element => text(0x0010_1000, 'LO', ...values);
+
+  it.each([
+    ['an issuer', [...bare, issuer], ['0010,0021']],
+    ['its qualifiers as well', [...bare, issuer, qualifiers], ['0010,0021', '0010,0024']],
+    ['a value behind the retired ones', [bare[0], retired('ABC', 'DE')], ['0010,1000']],
+    ['all of it', [bare[0], issuer, retired('ABC', 'D'), others], ['0010,0021', '0010,1000', '0010,1002']],
+  ] as [string, Element[], string[]][])('finds %s that was added', (_, elements, added) => {
+    for (const encoding of ['explicit', 'implicit', 'big-endian'] as const) {
+      const [source, delivered] = [patient(bare, encoding), patient(elements, encoding)];
+      expect(compareOutsidePatch(source, delivered)).toMatchObject({
+        equal: true,
+        added,
+        insertedBytes: delivered.byteLength - source.byteLength,
+      });
+    }
+  });
+
+  it.each([
+    ['the Patient ID changed', [text(0x0010_0020, 'LO', '4712'), retired('ABC'), others], /differs at/],
+    ['a retired value changed', [bare[0], retired('ABD', 'D')], /does not begin/],
+    ['a retired value went', [bare[0]], /has no \(0010,1000\)/],
+    ['a type was added', [...bare, text(0x0010_0022, 'CS', 'TEXT')], /nothing was added/],
+  ] as [string, Element[], RegExp][])('says so when %s', (_, elements, reason) => {
+    const found = compareOutsidePatch(patient(bare, 'explicit'), patient(elements, 'explicit'));
+    expect(found.equal).toBe(false);
+    expect(found.reason).toMatch(reason);
+  });
+
+  it('says so when an issuer is replaced, or a second one is added', () => {
+    const other = text(0x0010_0021, 'LO', 'NOORDERDIEP');
+    const source = patient([...bare, issuer], 'explicit');
+    expect(compareOutsidePatch(source, patient([...bare, other], 'explicit')).reason).toMatch(/was changed/);
+    const both = patient([...bare, issuer, qualifiers], 'explicit');
+    expect(compareOutsidePatch(source, both).reason).toMatch(/had an issuer/);
   });
 
   it('calls an unchanged instance equal, with nothing inserted', () => {

@@ -1,13 +1,7 @@
 import { inflateRawSync } from 'node:zlib';
+import { type Edit, findAdditions, GROUP_LENGTH, patientGroup } from './additions.ts';
 import { datasetOf } from './dicom-file.ts';
-import {
-  type Form,
-  MalformedDicom,
-  readNumber,
-  type WalkedElement,
-  type WalkedItem,
-  walk,
-} from './dicom-walk.ts';
+import { type Form, MalformedDicom, readNumber } from './dicom-walk.ts';
 import { type OtherPatientId, readOtherPatientId } from './other-patient-id.ts';
 
 /** What the comparison found. Offsets are in the source. */
@@ -16,25 +10,22 @@ export interface Comparison {
   readonly equal: boolean;
   /** Why not, with offset; undefined when equal. */
   readonly reason: string | undefined;
-  /** Where the element or item went in; in the inflated dataset when it is deflated. Undefined without one. */
+  /** Where the first addition went in; in the inflated dataset when it is deflated. Undefined without one. */
   readonly insertedAt: number | undefined;
-  /** Of the element or item; 0 without one. */
+  /** How much longer the delivered one is, or its inflated dataset. */
   readonly insertedBytes: number;
-  /** The added item, read back. */
+  /** The item added to (0010,1002), read back. */
   readonly item: OtherPatientId | undefined;
+  /** What was added to or added, as `0010,1002`. */
+  readonly added: readonly string[];
   /** The dataset was deflated: compared inflated, the deflated bytes may differ. */
   readonly reencoded: boolean;
 }
 
-const GROUP_LENGTH = 0x0010_0000;
-const OTHER_PATIENT_IDS = 0x0010_1002;
-const WALKED_INTO = new Set([OTHER_PATIENT_IDS]);
-
 /**
  * Compares a delivered instance with its source, knowing nothing of how the engine made it. Permitted is
- * one Other Patient IDs Sequence (0010,1002) with one item added, or one item appended to the one that is
- * there, with the change of that sequence's length field, and (0010,0000) when it is right afterwards.
- * Everything else has to be byte for byte the same.
+ * what adds to the patient's identity (see additions.ts) and takes nothing away, and (0010,0000) when it is
+ * right afterwards. Everything else has to be byte for byte the same.
  */
 export function compareOutsidePatch(source: Uint8Array, delivered: Uint8Array): Comparison {
   const before = asBuffer(source);
@@ -63,108 +54,37 @@ function inflated(bytes: Buffer, datasetAt: number): Buffer {
   }
 }
 
-interface Edit {
-  readonly at: number;
-  readonly remove: number;
-  readonly insert: Buffer;
-}
-
-interface Patch {
-  readonly edits: readonly Edit[];
-  readonly insertedAt: number;
-  readonly item: WalkedItem;
-}
-
 function compareDatasets(before: Buffer, after: Buffer, datasetAt: number, form: Form): Comparison {
   const source = patientGroup(before, datasetAt, form);
   const delivered = patientGroup(after, datasetAt, form);
-  const patch = findPatch(source, delivered, before, after);
-  if (typeof patch === 'string') return different(`${patch}; ${whereDifferent(before, after)}`);
+  const additions = findAdditions(source, delivered, before, after);
+  if (typeof additions === 'string') return different(`${additions}; ${whereDifferent(before, after)}`);
+  if (additions.length === 0) return different(`nothing was added; ${whereDifferent(before, after)}`);
 
-  const edits = [...patch.edits];
-  if (source.length !== undefined && delivered.length !== undefined) {
-    const stated = readNumber(after, delivered.length.valueAt, form);
-    const counted = delivered.end - delivered.length.end;
+  const edits = additions.flatMap((addition) => addition.edits);
+  const [there, now] = [source.elements.get(GROUP_LENGTH), delivered.elements.get(GROUP_LENGTH)];
+  if (there !== undefined && now !== undefined) {
+    const stated = readNumber(after, now.valueAt, form);
+    const counted = delivered.end - now.end;
     if (stated !== counted) {
       return different(`(0010,0000) says ${stated.toString()}, its group has ${counted.toString()} bytes`);
     }
-    const { valueAt, end } = delivered.length;
-    edits.unshift({ at: source.length.valueAt, remove: end - valueAt, insert: after.subarray(valueAt, end) });
+    const insert = after.subarray(now.valueAt, now.end);
+    edits.unshift({ at: there.valueAt, remove: there.end - there.valueAt, insert });
   }
   const wrongAt = firstMismatch(before, edits, after);
   if (wrongAt !== undefined)
     return different(`outside the patch, delivered differs at ${wrongAt.toString()}`);
-  const insertedBytes = edits.reduce((sum, edit) => sum + edit.insert.byteLength - edit.remove, 0);
-  const item = readOtherPatientId(after, patch.item);
+  const item = additions.find((addition) => addition.item !== undefined)?.item;
   return {
     equal: true,
     reason: undefined,
-    insertedAt: patch.insertedAt,
-    insertedBytes,
-    item,
+    insertedAt: additions[0]?.insertedAt,
+    insertedBytes: edits.reduce((sum, edit) => sum + edit.insert.byteLength - edit.remove, 0),
+    item: item && readOtherPatientId(after, item),
+    added: additions.map(({ tag }) => tag),
     reencoded: false,
   };
-}
-
-/** The one addition that would explain the difference, or why there is none. */
-function findPatch(
-  source: PatientGroup,
-  delivered: PatientGroup,
-  before: Buffer,
-  after: Buffer,
-): Patch | string {
-  const there = source.sequence;
-  const now = delivered.sequence;
-  if (now?.items === undefined) return 'delivered has no (0010,1002)';
-  const item = now.items.at(-1);
-  if (item === undefined) return 'delivered has an empty (0010,1002)';
-  if (!delivered.ascending) return 'delivered has (0010,1002) out of order';
-  if (there?.items === undefined) {
-    if (now.items.length !== 1) return `(0010,1002) was added with ${now.items.length.toString()} items`;
-    const edit = { at: now.at, remove: 0, insert: after.subarray(now.at, now.end) };
-    return { edits: [edit], insertedAt: now.at, item };
-  }
-  if (now.items.length !== there.items.length + 1) {
-    return `(0010,1002) went from ${there.items.length.toString()} to ${now.items.length.toString()} items`;
-  }
-  if (now.openEnded !== there.openEnded) return '(0010,1002) changed between defined and undefined length';
-  const appended = { at: there.valueEnd, remove: 0, insert: after.subarray(item.at, item.end) };
-  const lengthField = {
-    at: there.lengthAt,
-    remove: there.valueAt - there.lengthAt,
-    insert: after.subarray(now.lengthAt, now.valueAt),
-  };
-  const edits = before.subarray(there.lengthAt, there.valueAt).equals(lengthField.insert)
-    ? [appended]
-    : [lengthField, appended];
-  return { edits, insertedAt: appended.at, item };
-}
-
-interface PatientGroup {
-  /** (0010,0000) */
-  readonly length: WalkedElement | undefined;
-  /** (0010,1002) */
-  readonly sequence: WalkedElement | undefined;
-  /** The sequence stands behind all lower tags and before all higher ones. */
-  readonly ascending: boolean;
-  /** Where group 0010 ends. */
-  readonly end: number;
-}
-
-function patientGroup(bytes: Buffer, datasetAt: number, form: Form): PatientGroup {
-  let length: WalkedElement | undefined;
-  let sequence: WalkedElement | undefined;
-  let ascending = true;
-  let end = datasetAt;
-  for (const element of walk(bytes, datasetAt, bytes.byteLength, form, WALKED_INTO)) {
-    if (element.tag > 0x0010_ffff) break;
-    if (element.tag === GROUP_LENGTH) length = element;
-    if (element.tag > OTHER_PATIENT_IDS && sequence === undefined) ascending = false;
-    if (element.tag < OTHER_PATIENT_IDS && sequence !== undefined) ascending = false;
-    if (element.tag === OTHER_PATIENT_IDS) sequence = element;
-    end = element.end;
-  }
-  return { length, sequence, ascending, end };
 }
 
 /** Where `delivered` is not `source` with the edits made; undefined when it is. Edits ascend. */
@@ -203,6 +123,7 @@ const same = (reencoded: boolean): Comparison => ({
   insertedAt: undefined,
   insertedBytes: 0,
   item: undefined,
+  added: [],
   reencoded,
 });
 

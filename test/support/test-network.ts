@@ -6,7 +6,9 @@ import { startProgram } from './processes.ts';
 export interface TestMailbox {
   readonly id: string;
   readonly receiving: { readonly by: 'pull' } | { readonly by: 'stow'; readonly url: string };
-  readonly dialect: 'nl-2010' | 'none';
+  readonly dialect: 'nl-2010' | 'legacy-1000' | 'patientid-bsn' | 'none';
+  readonly srAsPdf?: boolean;
+  readonly excludeModalities?: readonly string[];
 }
 
 /** What an exchange under test runs on, below one folder: its configuration, its data, a key for each organization. */

@@ -273,7 +273,7 @@ describe('checking', () => {
       await large.arrive(id, many);
       expect(await large.checking.settle(id)).toMatchObject({ state: 'held', reasons: ['TRUNCATED'] });
       const list = vi.spyOn(large.state, 'list');
-      const { problems } = transferView(large.state, large.transfer(id), 'sender');
+      const { problems } = transferView(large, large.transfer(id), 'sender');
       expect(list.mock.calls.some(([table]) => table.name === keys.instances.name)).toBe(false);
       const expected = Array.from({ length: problemsShownMax }, (_, at) => `1.2.${3 * at + 1}`);
       expect(problems.map(({ sopInstanceUid }) => sopInstanceUid)).toEqual(expected);

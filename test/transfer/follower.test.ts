@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { keys } from '../../src/state/keys.ts';
 import type { Priority, TransferRecord } from '../../src/state/records.ts';
 import { Checking } from '../../src/transfer/checking.ts';
+import { Examiner } from '../../src/transfer/examiner.ts';
 import { Follower } from '../../src/transfer/follower.ts';
 import { transferView } from '../../src/transfer/views.ts';
 import { WorkerLost } from '../../src/work/errors.ts';
@@ -41,16 +42,16 @@ describe('the follower', () => {
   });
 
   const checkingOf = (limits = transferLimits): Checking => {
-    const { state, keyRing } = world;
-    return new Checking({ state, keyRing, limits, onReady: () => undefined });
+    return new Checking({ ...world, limits, onReady: () => undefined });
   };
   const open = (checking = world.checking, workers = pool, retryMs = 1): Follower => {
-    const { state, storage, keyRing, log } = world;
+    const { state, storage, log } = world;
     return new Follower({
       state,
       storage,
-      keyRing,
+      examiner: new Examiner({ ...world, pool: workers, limits: transferLimits }),
       pool: workers,
+      archiveBytesMax: transferLimits.transferBytesMax,
       log,
       checking,
       retryMs,
@@ -157,7 +158,7 @@ describe('the follower', () => {
     });
     follower.follow(record.id);
     await until(() => settled.length > 0);
-    expect(transferView(world.state, world.transfer(id), 'sender')).toMatchObject({
+    expect(transferView(world, world.transfer(id), 'sender')).toMatchObject({
       state: 'held',
       problems: [
         {
@@ -311,7 +312,7 @@ describe('the follower', () => {
         ({ value }) => value.verdict,
       );
       expect(verdicts).toEqual(['accepted', 'accepted', 'held', 'accepted', 'accepted']);
-      expect(transferView(world.state, world.transfer(id), 'sender').problems).toMatchObject([
+      expect(transferView(world, world.transfer(id), 'sender').problems).toMatchObject([
         {
           reasons: ['INSPECTION_FAILED'],
           detail: expect.stringMatching(/the inspection failed \((RangeError|WorkerLost)\)/),

@@ -18,7 +18,7 @@ describe('a manifest', () => {
         // As LMDB gives it: a view somewhere in a larger buffer.
         const { entries } = Manifest.of(listed);
         const larger = Buffer.concat([Buffer.alloc(5), entries, Buffer.alloc(3)]);
-        const stored = new Manifest({ entries: larger.subarray(5, larger.byteLength - 3) });
+        const stored = new Manifest({ entries: larger.subarray(5, larger.byteLength - 3), reports: [] });
         expect(stored.count).toBe(listed.length);
         expect(Buffer.compare(Manifest.of(listed.toReversed()).entries, stored.entries)).toBe(0);
         for (const one of listed) {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { priorities } from '../../src/state/records.ts';
 import { effectOf, type ReasonCode, reasons } from '../../src/transfer/reasons.ts';
@@ -19,6 +20,14 @@ describe('reasons', () => {
   it('stop an acute transfer only for what could harm another patient, or when rejected', () => {
     const stops = codes.filter((code) => effectOf(code, 'acute') === 'hold');
     expect(stops.toSorted()).toEqual(['BSN_CONFLICT', 'INSPECTION_FAILED', 'PATIENT_MIXED']);
+  });
+
+  it.each(['hold', 'reject', 'flag'] as const)('that %s are all in the README, and no others', (effect) => {
+    const readme = readFileSync(new URL('../../src/transfer/README.md', import.meta.url), 'utf8');
+    const row = readme.split('\n').find((line) => line.startsWith(`| ${effect}`)) ?? '';
+    const listed = [...row.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code);
+    const those = codes.filter((code) => reasons[code].effect === effect);
+    expect(listed.toSorted()).toEqual(those.toSorted());
   });
 
   it.each(priorities)('let no rejected object go, not even of a %s transfer', (priority) => {

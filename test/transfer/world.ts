@@ -5,20 +5,31 @@ import { createApiKey } from '../../src/access/api-keys.ts';
 import { KeyRing } from '../../src/access/key-ring.ts';
 import type { Principal } from '../../src/access/principal.ts';
 import { AddressBook } from '../../src/addressbook/address-book.ts';
+import type { Choices } from '../../src/delivery/choice.ts';
 import { Deliveries } from '../../src/delivery/deliveries.ts';
 import { Tagging } from '../../src/delivery/tagging.ts';
+import { addressBook as addressBookSchema } from '../../src/ops/config-address-book.ts';
 import type { Log, LogFacts } from '../../src/ops/log.ts';
 import { newId } from '../../src/state/ids.ts';
 import { keys } from '../../src/state/keys.ts';
-import type { Priority, Receiving, TransferRecord, UploadRecord } from '../../src/state/records.ts';
+import type {
+  MailboxRecord,
+  Priority,
+  Receiving,
+  TransferRecord,
+  UploadRecord,
+} from '../../src/state/records.ts';
 import { State } from '../../src/state/state.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import type { Extent, ObjectId, Storage } from '../../src/storage/storage.ts';
 import { Checking, type CheckingLimits } from '../../src/transfer/checking.ts';
+import { DerivedObjects } from '../../src/transfer/derived-objects.ts';
+import { Deriving } from '../../src/transfer/deriving.ts';
 import { type Finding, findingOf } from '../../src/transfer/finding.ts';
 import { Transfers } from '../../src/transfer/transfers.ts';
 import { Inspector } from '../../src/work/inspector.ts';
 import type { Inspection } from '../../src/work/jobs.ts';
+import { render } from '../../src/work/render.ts';
 import { openTempFolder } from '../support/temp-folder.ts';
 
 export const zuid: Principal = { key: 'key-zuid', organization: 'zuid' };
@@ -42,14 +53,17 @@ export interface World {
   readonly storage: Storage;
   readonly transfers: Transfers;
   readonly checking: Checking;
+  readonly choose: (transfer: TransferRecord) => Promise<Choices>;
+  readonly derivedObjects: DerivedObjects;
+  readonly deriving: Deriving;
   readonly deliveries: Deliveries;
   readonly tagging: Tagging;
   readonly log: Log;
   readonly lines: Line[];
   /** Makes an API key for an organization; returns its token. */
   token(organization: string, days?: number): Promise<string>;
-  /** Adds a mailbox of organization west that wants to receive so. */
-  mailbox(id: string, receiving: Receiving): Promise<void>;
+  /** Adds a mailbox of organization west that wants to receive so, and what else its configuration says. */
+  mailbox(id: string, receiving: Receiving, wishes?: Partial<MailboxRecord>): Promise<void>;
   /** Opens a transfer from zuid.main. */
   open(options?: { to?: readonly string[]; priority?: Priority; bsn?: string }): Promise<TransferRecord>;
   /** Puts bytes into an object of their own. */
@@ -73,6 +87,7 @@ export const transferLimits = {
   instancesMax: 50,
   instanceBytesMax: 10_000_000,
   transferBytesMax: 100_000_000,
+  studiesMax: 20,
 };
 
 export async function openWorld(limits: CheckingLimits = transferLimits): Promise<World> {
@@ -81,14 +96,16 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
   const keyRing = KeyRing.open(folder.file('sluis.key'));
   const storage = await openDiskStorage(folder.file('storage'));
   const addressBook = new AddressBook(state);
-  await addressBook.seed([
+  const seed = (organizations: unknown): Promise<void> =>
+    addressBook.seed(addressBookSchema.parse({ organizations }).organizations);
+  await seed([
     {
       id: 'zuid',
       name: 'Ziekenhuis Zuiderdiep',
       place: 'Zuidlaren',
       kind: 'hospital',
       ura: '00000001',
-      mailboxes: [pulled('zuid.main', 'Radiologie', null)],
+      mailboxes: [{ id: 'zuid.main', name: 'Radiologie' }],
     },
     {
       id: 'noord',
@@ -97,8 +114,8 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
       kind: 'clinic',
       ura: null,
       mailboxes: [
-        pulled('noord.main', 'Beeldvorming', null),
-        { ...pulled('noord.mri', 'MRI-centrum', 'neurologie'), dialect: 'none' },
+        { id: 'noord.main', name: 'Beeldvorming' },
+        { id: 'noord.mri', name: 'MRI-centrum', kind: 'decentral', specialty: 'neurologie', dialect: 'none' },
       ],
     },
   ]);
@@ -107,11 +124,27 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
   const log = { debug: write, info: write, warn: write, error: write };
   const deliveries = new Deliveries({ state, addressBook });
   const transfers = new Transfers({ state, keyRing, addressBook, limits: transferLimits });
+  const derivedObjects = new DerivedObjects({ state, storage, reserveBytes: 0, log });
+  // As a worker does it, in this thread.
+  const deriving = new Deriving({
+    state,
+    storage,
+    keyRing,
+    addressBook,
+    pool: { render },
+    derivedObjects,
+    language: 'nl',
+  });
+  const choose = (transfer: TransferRecord): Promise<Choices> => deliveries.choose(transfer);
   const checking = new Checking({
     state,
     keyRing,
     limits,
-    onReady: (tx, transfer) => deliveries.queue(tx, transfer),
+    derivedObjects,
+    deriving,
+    addressBook,
+    choose,
+    onReady: (tx, transfer, choices) => deliveries.queue(tx, transfer, choices),
   });
 
   const store = async (bytes: Uint8Array): Promise<Extent> => {
@@ -131,21 +164,24 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
     storage,
     transfers,
     checking,
+    choose,
+    derivedObjects,
+    deriving,
     deliveries,
     tagging: new Tagging({ state, storage, keyRing }),
     log,
     lines,
     token: (organization, days = 1) =>
       state.commit((tx) => createApiKey(tx, { organization, name: 'test', days })),
-    async mailbox(id, receiving) {
-      await addressBook.seed([
+    async mailbox(id, receiving, wishes = {}) {
+      await seed([
         {
           id: 'west',
           name: 'Westeinde',
           place: 'Delft',
           kind: 'hospital',
           ura: null,
-          mailboxes: [{ ...pulled(id, 'PACS', null), receiving }],
+          mailboxes: [{ id, name: 'PACS', kind: 'decentral', receiving, ...wishes }],
         },
       ]);
     },
@@ -158,7 +194,7 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
     async find(bytes, change = (inspection) => inspection) {
       const inspector = new Inspector(bytes.byteLength);
       inspector.feed(bytes);
-      return findingOf(keyRing, 'upload', await store(bytes), change(inspector.finish()));
+      return findingOf(keyRing, 'upload', [await store(bytes)], change(inspector.finish()));
     },
     async arrive(transfer, findings, followState = 'done') {
       const upload = uploadRecord(transfer);
@@ -184,11 +220,6 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
       await folder.remove();
     },
   };
-}
-
-function pulled(id: string, name: string, specialty: string | null) {
-  const kind = specialty === null ? ('central' as const) : ('decentral' as const);
-  return { id, name, kind, specialty, receiving: { by: 'pull' as const }, dialect: 'nl-2010' };
 }
 
 /** An upload of zuid, as the upload engine makes it; by itself without addresses. */

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { identify } from '../../src/dicom/identity.ts';
 import { scan } from '../../src/dicom/scan.ts';
 import type { FileRange } from '../../src/storage/storage.ts';
+import { isDeflated } from '../../src/work/jobs.ts';
+import { ct, dataset, part10 } from '../dicom/builder.ts';
 import { generateStudy } from '../support/study/study.ts';
 import { poolOf, temporaryFolder } from './support.ts';
 
@@ -43,7 +46,7 @@ describe('an inspection', () => {
       const expected = scan(bytes, bytes.byteLength);
       if ('need' in expected) throw new Error('the whole instance is there');
       const { sha256, ...rest } = found[index] ?? { sha256: undefined };
-      expect(rest).toEqual({ scan: expected, identity: identify(bytes, expected) });
+      expect(rest).toEqual({ scan: expected, identity: identify(bytes, expected), crc32: crc32(bytes) });
       expect(hex(sha256)).toBe(digestOf(bytes));
     }
   });
@@ -89,9 +92,30 @@ describe('an inspection', () => {
     const [found] = await pool.inspect([{ ranges: [await fileOf(bytes)] }]);
     expect(found?.error?.code).toBe(code);
     expect(found?.error?.reason).toMatch(/\w/);
+    expect(found?.crc32).toBe(crc32(bytes));
+    expect(found && isDeflated(found)).toBe(false);
     expect([found?.scan !== undefined, found?.identity !== undefined]).toEqual([scanned, scanned]);
     expect(hex(found?.sha256)).toBe(digestOf(bytes));
   });
+
+  it.each([
+    ['1.2.840.10008.1.2.1.99', true],
+    ['1.2.840.10008.1.2.4.95', true],
+    ['1.2.840.10008.1.2.4.205', true],
+    ['1.2.840.10008.1.2.1.98', false],
+  ])(
+    'tells a dataset that is only to be inflated from one in a syntax nobody knows: %s',
+    async (syntax, deflated) => {
+      const bytes = Buffer.concat([
+        part10([], 'explicit-le', syntax),
+        deflateRawSync(dataset(ct(), 'explicit-le')),
+      ]);
+      const [found] = await pool.inspect([{ ranges: [await fileOf(bytes)] }]);
+      expect(found?.error).toMatchObject({ code: 'SYNTAX_UNSUPPORTED', tag: '0002,0010' });
+      expect(found && isDeflated(found)).toBe(deflated);
+      expect(hex(found?.sha256)).toBe(digestOf(bytes));
+    },
+  );
 
   it('of one bad instance leaves the others of its batch alone', async () => {
     const jobs = [];

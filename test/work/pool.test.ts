@@ -76,6 +76,59 @@ describe('a worker that dies', () => {
   });
 });
 
+// At once: each waits for the limit.
+describe.concurrent('a worker that is stuck', () => {
+  const endless = zeros('endless.dcm', 100);
+
+  it('is ended, which rejects its own job alone, and replaced', async () => {
+    const pool = await poolOf({ workers: 2, entry: mortalWorker, silenceMs: 5000 });
+    const ranges = [await endless];
+    const settled = await Promise.allSettled([{ ranges }, small, small].map((one) => pool.inspect([one])));
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(settled[0]).toMatchObject({ reason: { code: 'SLUIS_WORK_WORKER_LOST', remedy: 'retry' } });
+    expect(await Promise.all([pool.inspect([small]), pool.inspect([small])])).toHaveLength(2);
+    expect(pool.metrics).toMatchObject({ done: 4, failed: 1, running: 0, queued: 0 });
+  });
+
+  it('takes the state of its chains with it: they begin again at the first byte', async () => {
+    const pool = await poolOf({ workers: 1, entry: mortalWorker, silenceMs: 5000 });
+    const chain = pool.inspectChain(200);
+    await chain.feed(small.ranges);
+    await expect(pool.inspect([{ ranges: [await endless] }])).rejects.toBeInstanceOf(WorkerLost);
+    await expect(chain.feed(small.ranges)).rejects.toBeInstanceOf(WorkerLost);
+    const again = pool.inspectChain(100);
+    await again.feed(small.ranges);
+    expect(await again.finish()).toEqual((await pool.inspect([small]))[0]);
+    expect(pool.metrics.chains).toBe(0);
+  });
+
+  it('while it inflates holds up no inspection', async () => {
+    const pool = await poolOf({ workers: 1, entry: mortalWorker, silenceMs: 5000 });
+    const [into] = [await zeros('into', 0)].map(({ path }) => path);
+    const job = {
+      of: 'dataset',
+      ranges: [await endless],
+      into: into ?? '',
+      bytesMax: 1000,
+      ratioMax: 10,
+    } as const;
+    let over = false;
+    const inflating = expect(pool.inflate(job).finally(() => (over = true))).rejects.toBeInstanceOf(
+      WorkerLost,
+    );
+    await pool.inspect([small]);
+    expect(over).toBe(false);
+    await inflating;
+  });
+
+  it('does not keep a pool from stopping', async () => {
+    const pool = await poolOf({ workers: 1, entry: mortalWorker });
+    const lost = expect(pool.inspect([{ ranges: [await endless] }])).rejects.toBeInstanceOf(WorkerLost);
+    await pool.stop(AbortSignal.abort());
+    await lost;
+  });
+});
+
 describe('an aborted signal', () => {
   it('takes what waits out of the queue, and leaves what others gave', async () => {
     const pool = await poolOf({ workers: 1 });

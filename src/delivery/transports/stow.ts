@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { Pool } from 'undici';
 import type { Receiving } from '../../state/records.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { composeInstance, readSegments } from '../../study/composing.ts';
+import { composeInstance, readSegments, storedInstance } from '../../study/composing.ts';
 import { NothingSent, ReceiverUnclear, ReceiverUnreachable } from '../errors.ts';
 import { answerBytesMax } from '../limits.ts';
 import type { TaggedInstance } from '../tagging.ts';
@@ -158,7 +158,7 @@ export class StowReceiver {
     watch.begin();
     for (const [at, { instance, edits, bytes }] of batch.entries()) {
       yield heads[at] ?? Buffer.alloc(0);
-      const segments = composeInstance(instance.extents, instance.bytes, edits);
+      const segments = composeInstance(storedInstance(instance), edits);
       for await (const chunk of readSegments(this.#storage, segments, 0, bytes)) {
         watch.progress();
         yield chunk.byteLength > copiedBytesMax ? chunk : Buffer.from(chunk);

@@ -2,13 +2,20 @@ import { Unauthorized } from '../../access/errors.ts';
 import type { Authorize } from '../../access/principal.ts';
 import type { Offers } from '../../delivery/offers.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { preferred } from '../accept.ts';
 import { MethodNotAllowed, NotFound } from '../errors.ts';
 import type { Exchange, Handler } from '../exchange.ts';
 import { problem } from '../problem.ts';
 import { rangeOf } from '../range.ts';
-import { RangeNotSatisfiable } from './errors.ts';
+import { NotAcceptable, RangeNotSatisfiable } from './errors.ts';
 
 const path = /^\/v1\/deliveries\/([0-9a-f-]{36})\/content$/;
+
+/** What can be asked for; who says nothing gets the first. */
+const packings = [
+  { packing: 'multipart', type: 'multipart/related', root: 'application/dicom' },
+  { packing: 'zip', type: 'application/zip' },
+] as const;
 
 /** Where a delivery's content is mounted; it is streamed and not part of the JSON API. */
 export const contentPath = '/v1/deliveries/*/content';
@@ -20,8 +27,8 @@ interface ContentParts {
 }
 
 /**
- * GET /v1/deliveries/:id/content: the package as this mailbox gets it, with Range and If-Range
- * (RFC 9110 sections 13.1.5 and 14), so that a pull goes on at any byte.
+ * GET /v1/deliveries/:id/content: what this mailbox gets, as a package or as an archive by Accept, with Range
+ * and If-Range (RFC 9110 sections 12.5.1, 13.1.5 and 14), so that a pull goes on at any byte.
  */
 export function contentHandler({ authorize, offers, storage }: ContentParts): Handler {
   return async (exchange) => {
@@ -37,8 +44,12 @@ export function contentHandler({ authorize, offers, storage }: ContentParts): Ha
       throw new NotFound();
     }
     const { delivery, digests } = offers.digests(principal, id);
-    const composition = offers.content(delivery, digests);
-    const etag = offers.etag(delivery);
+    const packing = preferred(exchange.headers.get('accept'), packings)?.packing;
+    if (packing === undefined) {
+      throw new NotAcceptable(packings.map(({ type }) => type));
+    }
+    const composition = offers.content(delivery, digests, packing);
+    const etag = offers.etag(delivery, packing);
     const range = wantedRange(exchange, etag, composition.total);
     if (range === 'unsatisfiable') {
       exchange.answer(problem(new RangeNotSatisfiable(composition.total)));
@@ -46,8 +57,11 @@ export function contentHandler({ authorize, offers, storage }: ContentParts): Ha
     }
     const { start, end } = range ?? { start: 0, end: composition.total };
     const headers = {
-      'Content-Type': offers.contentType(delivery),
+      'Content-Type': offers.contentType(delivery, packing),
+      // Numbers only: what a browser calls the file says nothing of whose it is.
+      ...(packing === 'zip' ? { 'Content-Disposition': `attachment; filename="${delivery.id}.zip"` } : {}),
       'Accept-Ranges': 'bytes',
+      Vary: 'Accept',
       ETag: etag,
       'Cache-Control': 'no-store',
       ...(range === undefined ? {} : { 'Content-Range': `bytes ${start}-${end - 1}/${composition.total}` }),

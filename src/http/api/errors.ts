@@ -30,6 +30,18 @@ function wordsOf(issue: z.core.$ZodIssue): string {
     : `nobody knows the key ${names.slice(0, 5).join(', ')}`;
 }
 
+/** 406, RFC 9110 section 15.5.7. */
+export class NotAcceptable extends SluisError {
+  override readonly name = 'NotAcceptable';
+  readonly code = 'SLUIS_NOT_ACCEPTABLE';
+  readonly remedy = 'fix-request';
+  readonly headers = { Vary: 'Accept' };
+
+  constructor(types: readonly string[]) {
+    super(`Accept names nothing of what there is: ${types.join(', ')}`);
+  }
+}
+
 /** 416, RFC 9110 section 15.5.17. */
 export class RangeNotSatisfiable extends SluisError {
   override readonly name = 'RangeNotSatisfiable';

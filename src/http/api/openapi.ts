@@ -71,7 +71,12 @@ const newUploadHeaders: readonly HeaderParameter[] = [
     description: 'tus pairs of key and base64: from, to, priority, filetype, transfer',
   },
 ];
-const rangeHeaders: readonly HeaderParameter[] = [
+const contentHeaders: readonly HeaderParameter[] = [
+  {
+    name: 'Accept',
+    required: false,
+    description: 'multipart/related (also when absent) or application/zip; anything else is a 406',
+  },
   {
     name: 'Range',
     required: false,
@@ -131,9 +136,13 @@ const streamed = {
   },
   '/v1/deliveries/{id}/content': {
     get: {
-      summary: 'The composed package, multipart/related; Range and If-Range',
-      parameters: [idParameter, ...headerParameters(rangeHeaders)],
-      responses: { ...answers(200), 206: { description: 'the range' } },
+      summary: 'The composed package, multipart/related, or a ZIP archive; Range and If-Range',
+      parameters: [idParameter, ...headerParameters(contentHeaders)],
+      responses: {
+        ...answers(200),
+        200: { description: 'all of it', content: { 'multipart/related': {}, 'application/zip': {} } },
+        206: { description: 'the range' },
+      },
     },
   },
 };

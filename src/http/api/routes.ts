@@ -1,12 +1,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Forbidden } from '../../access/errors.ts';
+import type { KeyRing } from '../../access/key-ring.ts';
 import type { Principal } from '../../access/principal.ts';
 import type { AddressBook } from '../../addressbook/address-book.ts';
 import type { Bell } from '../../delivery/bell.ts';
 import type { Deliveries } from '../../delivery/deliveries.ts';
 import type { Offers } from '../../delivery/offers.ts';
+import { selectionOf } from '../../delivery/selection.ts';
 import { keys } from '../../state/keys.ts';
-import type { DeliveryRecord, TransferRecord } from '../../state/records.ts';
+import type { DeliveryRecord, InstanceRecord, TransferRecord } from '../../state/records.ts';
 import type { State } from '../../state/state.ts';
 import type { Transfers } from '../../transfer/transfers.ts';
 import { transferSummary, transferView, type Viewer } from '../../transfer/views.ts';
@@ -16,6 +18,7 @@ import { instancesPerTurn, jsonValuesMax, jsonValuesPerInstance, preparingSecond
 import {
   acknowledgement,
   inboxQuery,
+  latePatient,
   mailboxQuery,
   manifest,
   newTransfer,
@@ -31,6 +34,7 @@ export interface ApiLimits {
 
 interface RouteParts {
   readonly state: State;
+  readonly keyRing: KeyRing;
   readonly addressBook: AddressBook;
   readonly transfers: Transfers;
   readonly deliveries: Deliveries;
@@ -39,6 +43,8 @@ interface RouteParts {
   readonly limits: ApiLimits;
   /** A manifest was sealed just now: perhaps its transfer is complete now. */
   readonly onSealed: (transfer: string) => void;
+  /** A BSN was attached just now: these mailboxes have something to send or to prepare anew. */
+  readonly onRetagged: (mailboxes: readonly string[]) => void;
 }
 
 /** Every route of the JSON API in this milestone. */
@@ -46,7 +52,16 @@ export function apiRoutes(parts: RouteParts): Route[] {
   return [...transferRoutes(parts), ...mailboxRoutes(parts), ...deliveryRoutes(parts)];
 }
 
-function transferRoutes({ state, addressBook, transfers, limits, onSealed }: RouteParts): Route[] {
+function transferRoutes({
+  state,
+  keyRing,
+  addressBook,
+  transfers,
+  deliveries,
+  limits,
+  onSealed,
+  onRetagged,
+}: RouteParts): Route[] {
   /** For who only receives a transfer; its sender sees all of it. */
   const viewerOf = ({ organization }: Principal, transfer: TransferRecord): Viewer =>
     transfer.organization === organization
@@ -81,7 +96,7 @@ function transferRoutes({ state, addressBook, transfers, limits, onSealed }: Rou
           patient: body.patient ?? null,
         };
         const { transfer, created } = await transfers.create(principal, request, key);
-        return new WithStatus(created ? 201 : 200, transferView(state, transfer, 'sender'));
+        return new WithStatus(created ? 201 : 200, transferView({ state, keyRing }, transfer, 'sender'));
       },
     }),
     route({
@@ -105,7 +120,7 @@ function transferRoutes({ state, addressBook, transfers, limits, onSealed }: Rou
       status: 200,
       handle({ principal, param }) {
         const transfer = transfers.get(principal, param('id'));
-        return transferView(state, transfer, viewerOf(principal, transfer));
+        return transferView({ state, keyRing }, transfer, viewerOf(principal, transfer));
       },
     }),
     route({
@@ -121,11 +136,27 @@ function transferRoutes({ state, addressBook, transfers, limits, onSealed }: Rou
           bytes,
           sha256: Buffer.from(sha256, 'hex'),
         }));
-        const { transfer, sealed } = await transfers.seal(principal, param('id'), instances);
+        const { transfer, sealed } = await transfers.seal(principal, param('id'), instances, body.reports);
         if (sealed) {
           onSealed(transfer.id);
         }
-        return transferView(state, transfer, 'sender');
+        return transferView({ state, keyRing }, transfer, 'sender');
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/v1/transfers/:id/patient',
+      summary:
+        'Attaches the BSN that became known after sending; what is delivered from then on is tagged with it',
+      status: 200,
+      body: latePatient,
+      async handle({ principal, body, param }) {
+        const mailboxes: string[] = [];
+        const transfer = await transfers.attachBsn(principal, param('id'), body, (tx, changed) => {
+          mailboxes.push(...deliveries.retag(tx, changed));
+        });
+        onRetagged(mailboxes);
+        return transferView({ state, keyRing }, transfer, 'sender');
       },
     }),
   ];
@@ -173,34 +204,35 @@ function deliveryRoutes({ state, deliveries, offers, limits }: RouteParts): Rout
     route({
       method: 'GET',
       path: '/v1/deliveries/:id',
-      summary: 'What a delivery holds: each instance with its place in the content and its digests',
+      summary:
+        'What a delivery holds: each instance and report with its place in the multipart content and its digests; and what was left out',
       status: 200,
       async handle({ principal, param }) {
         const { delivery, digests } = offers.digests(principal, param('id'));
         const composition = offers.content(delivery, digests);
+        const selection = selectionOf(state, delivery);
         const items = [];
-        for (let number = 0; number < delivery.of; number++) {
-          const scan = state.get(keys.instances, [delivery.transfer, number])?.scan;
+        for (let position = 0; position < delivery.of; position++) {
+          const item = state.get(keys.instances, [delivery.transfer, selection.numberAt(position)]);
           items.push({
-            sopInstanceUid: scan?.sopInstanceUid,
-            studyInstanceUid: scan?.studyInstanceUid,
-            seriesInstanceUid: scan?.seriesInstanceUid,
-            offset: composition.offsetOf(number),
-            ...digests.get(number),
+            ...itemView(item),
+            offset: composition.offsetOf(position),
+            ...digests.get(position),
           });
-          if (number % instancesPerTurn === instancesPerTurn - 1) {
+          if (position % instancesPerTurn === instancesPerTurn - 1) {
             await nextTurn();
           }
         }
-        const { id, transfer, mailbox } = delivery;
+        const { id, transfer, mailbox, leftOut, untagged } = delivery;
         const etag = offers.etag(delivery);
-        return { id, transfer, mailbox, state: delivery.state, etag, bytes: composition.total, items };
+        const bytes = composition.total;
+        return { id, transfer, mailbox, state: delivery.state, etag, bytes, leftOut, untagged, items };
       },
     }),
     route({
       method: 'POST',
       path: '/v1/deliveries/:id/acknowledge',
-      summary: 'The receiver says, per instance and with its SHA-256, that it holds it',
+      summary: 'The receiver says, per instance or report and with its SHA-256, that it holds it',
       status: 200,
       body: acknowledgement(limits),
       bodyValuesMax: valuesOfList(limits),
@@ -227,9 +259,19 @@ function valuesOfList({ instancesMax }: ApiLimits): number {
   return jsonValuesMax + jsonValuesPerInstance * instancesMax;
 }
 
+/** What an item is; `derived` for what was made here from another one. */
+function itemView(item: InstanceRecord | undefined) {
+  if (item !== undefined && item.report !== null) {
+    return { report: { mediaType: item.report.mediaType } };
+  }
+  const { sopInstanceUid, studyInstanceUid, seriesInstanceUid } = item?.scan ?? {};
+  const derived = (item?.derivedFrom ?? null) === null ? {} : { derived: true };
+  return { sopInstanceUid, studyInstanceUid, seriesInstanceUid, ...derived };
+}
+
 function inboxItem(
   state: State,
-  { id, transfer, priority, of, state: deliveryState, queuedAt }: DeliveryRecord,
+  { id, transfer, priority, of, bytes, state: deliveryState, queuedAt }: DeliveryRecord,
 ) {
   const sent = state.get(keys.transfers, transfer);
   return {
@@ -239,7 +281,7 @@ function inboxItem(
     priority,
     state: deliveryState,
     instances: of,
-    bytes: sent?.bytes,
+    bytes,
     queuedAt: new Date(queuedAt).toISOString(),
   };
 }

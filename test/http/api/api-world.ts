@@ -18,6 +18,8 @@ export interface ApiWorld extends World {
   readonly tokens: { readonly zuid: string; readonly noord: string };
   /** Transfers whose manifest was sealed. */
   readonly sealed: string[];
+  /** Mailboxes that were told of a late BSN. */
+  readonly retagged: string[];
 }
 
 export async function openApiWorld(): Promise<ApiWorld> {
@@ -28,7 +30,9 @@ export async function openApiWorld(): Promise<ApiWorld> {
   const offers = new Offers({ ...world, pool, onOffered: (mailbox) => bell.ring(mailbox) });
   const sealed: string[] = [];
   const onSealed = (transfer: string): void => void sealed.push(transfer);
-  const routes = apiRoutes({ ...world, offers, bell, limits: apiLimits, onSealed });
+  const retagged: string[] = [];
+  const onRetagged = (mailboxes: readonly string[]): void => void retagged.push(...mailboxes);
+  const routes = apiRoutes({ ...world, offers, bell, limits: apiLimits, onSealed, onRetagged });
   const authorize = authorizer(world.state);
   const api = createApi({ routes, authorize, openapi: openapiOf(routes, '0.0.0'), log: world.log });
   const tokens = { zuid: await world.token('zuid'), noord: await world.token('noord') };
@@ -40,6 +44,7 @@ export async function openApiWorld(): Promise<ApiWorld> {
     bell,
     tokens,
     sealed,
+    retagged,
     async close() {
       await offers.stop(AbortSignal.timeout(2000));
       await pool.stop(AbortSignal.timeout(2000));

@@ -232,6 +232,42 @@ describe('the JSON API', () => {
     });
   });
 
+  describe('takes a BSN that is known late', () => {
+    const put = async (id: string, body: unknown, by: 'zuid' | 'noord' = 'zuid') =>
+      ask('PUT', `/v1/transfers/${id}/patient`, { body, by });
+
+    it('once, and the same again; another is refused, and neither is told', async () => {
+      const id = await create();
+      expect((await put(id, { bsn })).status).toBe(200);
+      expect((await put(id, { bsn: ` ${bsn} ` })).status).toBe(200);
+      const refused = await put(id, { bsn: '999990007' });
+      expect(refused).toMatchObject({ status: 409, json: { code: 'SLUIS_TRANSFER_BSN_DIFFERS' } });
+      expect(refused.raw).not.toMatch(/99999/);
+    });
+
+    it('from PID-3 of an HL7 message, where its issuer stands beside it', async () => {
+      const id = await create();
+      const pid3 = `4711^^^ADT1^MR~${bsn}^^^NLMINBIZA&2.16.840.1.113883.2.4.6.3&ISO^NNNLD`;
+      expect((await put(id, { pid3, bsnStatus: 'verified' })).status).toBe(200);
+      expect((await put(id, { bsn: '999990007' })).status).toBe(409);
+    });
+
+    it.each([
+      ['nothing', {}],
+      ['no BSN', { bsn: '123456789' }],
+      ['a number that nobody issued', { pid3: `${bsn}^^^ADT1^MR` }],
+      ['two different ones', { bsn: '999990007', pid3: `${bsn}^^^NLMINBIZA^NNNLD` }],
+    ])('and refuses %s', async (_, body) => {
+      const answer = await put(await create(), body);
+      expect(answer).toMatchObject({ status: 400, json: { code: 'SLUIS_REQUEST_INVALID' } });
+      expect(answer.raw).not.toMatch(/99999|123456789/);
+    });
+
+    it('from nobody but the sender', async () => {
+      expect(await put(await create(), { bsn }, 'noord')).toMatchObject({ status: 404 });
+    });
+  });
+
   it('lists transfers in pages, until next is null', async () => {
     for (let made = 0; made < 5; made++) await create();
     const seen: unknown[] = [];
@@ -375,6 +411,7 @@ describe('the JSON API', () => {
       '/v1/transfers',
       '/v1/transfers/{id}',
       '/v1/transfers/{id}/manifest',
+      '/v1/transfers/{id}/patient',
       '/v1/uploads',
       '/v1/uploads/{id}',
     ]);

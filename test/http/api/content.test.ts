@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import yauzl from 'yauzl';
 import { contentHandler } from '../../../src/http/api/content.ts';
 import { fetchBridge } from '../../../src/http/bridge.ts';
 import type { Handler, Listener } from '../../../src/http/exchange.ts';
@@ -125,6 +126,85 @@ describe.each(kinds)('the content of a delivery on %s', (kind) => {
     expect(got.status).toBe(416);
     expect(got.headers['content-range']).toBe(`bytes */${whole.byteLength}`);
     expect(JSON.parse(got.body.toString())).toMatchObject({ code: 'SLUIS_RANGE_NOT_SATISFIABLE' });
+  });
+
+  describe('asked for as an archive', () => {
+    const accept = 'application/zip';
+
+    it('comes as one that every reader of ZIP takes, under a name that says nothing of the patient', async () => {
+      const got = await get({ accept });
+      const { id } = deliveryOf(world, study.transfer);
+      expect(got).toMatchObject({
+        status: 200,
+        headers: {
+          'content-type': 'application/zip',
+          'content-disposition': `attachment; filename="${id}.zip"`,
+          'content-length': String(got.body.byteLength),
+          'accept-ranges': 'bytes',
+          vary: 'Accept',
+        },
+      });
+      expect(got.headers.etag).not.toBe(etag);
+      const { digests } = world.offers.digests(noord, id);
+      const zip = await yauzl.fromBufferPromise(got.body);
+      let position = 0;
+      for await (const entry of zip.eachEntry()) {
+        expect(entry.fileName).toMatch(/^DICOM\/ST000001\/SE000001\/IM00000\d\.dcm$/);
+        expect(entry.crc32).toBe(digests.get(position).crc32);
+        position += 1;
+      }
+      expect(position).toBe(3);
+    });
+
+    it('goes on at any byte of the archive, and not of the package', async () => {
+      const { body: archive, headers } = await get({ accept });
+      const zipTag = String(headers.etag);
+      for (const cut of [1, 100_100, archive.byteLength - 1]) {
+        const got = await get({ accept, range: `bytes=${cut}-`, 'if-range': zipTag });
+        expect(got.status).toBe(206);
+        expect(got.headers['content-range']).toBe(
+          `bytes ${cut}-${archive.byteLength - 1}/${archive.byteLength}`,
+        );
+        expect(got.body.equals(archive.subarray(cut))).toBe(true);
+      }
+      const other = await get({ accept, range: 'bytes=10-', 'if-range': etag });
+      expect([other.status, other.body.equals(archive)]).toEqual([200, true]);
+      const behind = await get({ accept, range: `bytes=${archive.byteLength}-` });
+      expect(behind.status).toBe(416);
+    });
+
+    it('tells its head alone to HEAD', async () => {
+      const [whole, head] = [await get({ accept }), await get({ accept }, { method: 'HEAD' })];
+      const { date: _, ...headers } = whole.headers;
+      expect(head).toMatchObject({ status: 200, headers });
+      expect(head.body.byteLength).toBe(0);
+    });
+  });
+
+  it.each([
+    ['*/*', 'multipart/related'],
+    ['multipart/related; type="application/dicom"', 'multipart/related'],
+    ['application/zip;q=0.5, multipart/related;q=0.4', 'application/zip'],
+    ['text/html, */*;q=0.1', 'multipart/related'],
+  ])('comes to who accepts %s as %s', async (accept, type) => {
+    const got = await get({ accept }, { method: 'HEAD' });
+    expect(got.headers['content-type']).toContain(type);
+    expect(got.headers.vary).toBe('Accept');
+  });
+
+  it('is nothing for who accepts neither', async () => {
+    for (const accept of [
+      'application/json',
+      'application/zip;q=0',
+      'multipart/related; type="image/jpeg"',
+    ]) {
+      const got = await get({ accept });
+      expect(got.status).toBe(406);
+      expect(got.headers.vary).toBe('Accept');
+      const body = JSON.parse(got.body.toString()) as { code: string; detail: string };
+      expect(body.code).toBe('SLUIS_NOT_ACCEPTABLE');
+      expect(body.detail).toContain('multipart/related, application/zip');
+    }
   });
 
   it('tells its head alone to HEAD', async () => {

@@ -64,7 +64,7 @@ describe('/openapi.json', () => {
     ['delete', '/v1/uploads/{id}', ['Tus-Resumable']],
     ['post', '/v1/uploads/{id}', ['X-HTTP-Method-Override', 'Tus-Resumable']],
     ['get', '/v1/uploads/{id}', []],
-    ['get', '/v1/deliveries/{id}/content', ['Range?', 'If-Range?']],
+    ['get', '/v1/deliveries/{id}/content', ['Accept?', 'Range?', 'If-Range?']],
   ])('names the headers of %s %s', (method, path, headers) => {
     expect(headersOf(path, method)).toEqual(headers);
   });

@@ -1,6 +1,9 @@
+import { encapsulate } from './encapsulated.ts';
 import { imagePixelElements, MODALITIES, type Modality } from './modality.ts';
 import {
-  encapsulate,
+  DEFLATED_LE,
+  deflated,
+  EXPLICIT_BE,
   encodingOf,
   fileMeta,
   nativePixelHead,
@@ -46,16 +49,14 @@ const hasGroupLength = (index: number): boolean => index % 5 === 4;
 export function composeInstance(form: InstanceForm, uids: InstanceUids, place: InstancePlace): Uint8Array {
   const encoding = encodingOf(form.transferSyntaxUid);
   const { sopClassUid } = MODALITIES[form.modality];
-  const head = Buffer.concat([
-    fileMeta(sopClassUid, uids.sopInstanceUid, form.transferSyntaxUid),
-    encode(headElements(form, uids, place, encoding), encoding),
-  ]);
+  const meta = fileMeta(sopClassUid, uids.sopInstanceUid, form.transferSyntaxUid);
+  const head = Buffer.concat([meta, encode(headElements(form, uids, place, encoding), encoding)]);
   const noise = Math.imul(form.seed + 1, 0x9e37_79b1) ^ Math.imul(place.index + 1, 0x85eb_ca6b);
   const pixelBytes = frameBytes(form.frame);
   if (form.transferSyntaxUid === RLE_LOSSLESS) {
     const pixels = Buffer.alloc(pixelBytes);
     fillPhantom(pixels, form.frame, noise);
-    return Buffer.concat([head, encapsulate(rleFrame(pixels, form.frame.columns))]);
+    return Buffer.concat([head, encapsulate({ frames: [[rleFrame(pixels, form.frame.columns)]] })]);
   }
   const pixelHead = nativePixelHead(pixelBytes, encoding);
   const headBytes = head.byteLength + pixelHead.byteLength;
@@ -64,8 +65,11 @@ export function composeInstance(form: InstanceForm, uids: InstanceUids, place: I
   const file = Buffer.from(new ArrayBuffer(shift + headBytes + pixelBytes)).subarray(shift);
   file.set(head, 0);
   file.set(pixelHead, head.byteLength);
-  fillPhantom(file.subarray(headBytes), form.frame, noise);
-  return file;
+  const pixels = file.subarray(headBytes);
+  fillPhantom(pixels, form.frame, noise);
+  if (form.transferSyntaxUid === EXPLICIT_BE) pixels.swap16();
+  if (form.transferSyntaxUid !== DEFLATED_LE) return file;
+  return Buffer.concat([meta, deflated(file.subarray(meta.byteLength))]);
 }
 
 function headElements(

@@ -39,7 +39,8 @@ export function patientElements(patient: SyntheticPatient, bsnIn: BsnPlace, open
   return elements;
 }
 
-function otherPatientId(bsn: string, open: boolean): Element {
+/** The item of the Dutch guideline, as somebody else may have written it before. */
+export function otherPatientId(bsn: string, open: boolean): Element {
   const qualifiers = [
     text(0x0040_0032, 'UT', '2.16.840.1.113883.2.4.6.3'),
     text(0x0040_0033, 'CS', 'ISO'),

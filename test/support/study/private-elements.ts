@@ -21,3 +21,33 @@ export function privateElements(slice: number, open: boolean): Element[] {
     bytes(0x0043_1029, 'UN', Buffer.from('\u0001\u0002\u0003', 'latin1')),
   ];
 }
+
+/** A private block of `size` bytes in front of the patient: 1 MB was seen, more than any first look takes. */
+export function bigPrivateBlock(size: number): Element[] {
+  return [text(0x0009_0010, 'LO', 'SLUIS_SYNTHETIC'), bytes(0x0009_1001, 'OB', Buffer.alloc(size, 0x2a))];
+}
+
+/** Somebody else than the patient, whose number passes the 11-proof too. */
+export const BERT = {
+  name: 'de Vries^Bert',
+  patientId: '02025066099',
+  bsn: '999990020',
+  birthDate: '19510630',
+};
+
+/**
+ * What a Dutch archive leaves behind when it corrects an identity: the person that the study was under
+ * before, in a private sequence (research: 296 of 297 real files, 73 with a number of somebody else).
+ */
+export function correctedIdentity(open: boolean): Element[] {
+  const before = [
+    text(0x0010_0010, 'PN', BERT.name),
+    text(0x0010_0020, 'LO', BERT.patientId),
+    text(0x0010_0030, 'DA', BERT.birthDate),
+    text(0x0010_1000, 'LO', BERT.bsn),
+  ];
+  return [
+    text(0x5533_0055, 'LO', 'Visus Change'),
+    sequence(0x5533_5533, open, [text(0x0008_0014, 'UI', '2.25.1'), ...before]),
+  ];
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import { datasetOf } from './dicom-file.ts';
+import { MalformedDicom, walk } from './dicom-walk.ts';
+import { withInflatedDataset } from './differ.ts';
+
+/** (7FE0,0008) Float, (7FE0,0009) Double Float, (7FE0,0010) Pixel Data. */
+const PIXELS = new Set([0x7fe0_0008, 0x7fe0_0009, 0x7fe0_0010]);
+
+export interface PixelData {
+  readonly transferSyntaxUid: string;
+  /** Of the element from its tag to its end, fragments and delimiter in it; undefined without one. */
+  readonly sha256: string | undefined;
+  readonly bytes: number;
+}
+
+/**
+ * The pixel data of a file, found by the tests' own walker. In a deflated file it is looked for in the
+ * inflated dataset. Of one that is cut off everything from the element on counts.
+ */
+export function pixelDataOf(file: Buffer): PixelData {
+  const { datasetAt, form, deflated, transferSyntaxUid } = datasetOf(file);
+  const inflated = deflated ? withInflatedDataset(file) : { bytes: file, datasetAt };
+  if (typeof inflated === 'string') return { transferSyntaxUid, sha256: undefined, bytes: 0 };
+  const { bytes } = inflated;
+  let from = datasetAt;
+  try {
+    for (const { tag, at, end } of walk(bytes, datasetAt, bytes.byteLength, form)) {
+      if (PIXELS.has(tag)) return { transferSyntaxUid, ...hashOf(bytes.subarray(at, end)) };
+      from = end;
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedDicom)) throw error;
+    if (from + 4 <= bytes.byteLength && isPixelTag(bytes, from, form.bigEndian)) {
+      return { transferSyntaxUid, ...hashOf(bytes.subarray(from)) };
+    }
+  }
+  return { transferSyntaxUid, sha256: undefined, bytes: 0 };
+}
+
+function isPixelTag(bytes: Buffer, at: number, bigEndian: boolean): boolean {
+  const group = bigEndian ? bytes.readUInt16BE(at) : bytes.readUInt16LE(at);
+  const element = bigEndian ? bytes.readUInt16BE(at + 2) : bytes.readUInt16LE(at + 2);
+  return PIXELS.has(group * 0x1_00_00 + element);
+}
+
+const hashOf = (part: Buffer): { sha256: string; bytes: number } => ({
+  sha256: createHash('sha256').update(part).digest('hex'),
+  bytes: part.byteLength,
+});
