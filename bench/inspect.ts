@@ -14,7 +14,6 @@ const runs = 5;
 const run = promisify(execFile);
 
 const folder = await mkdtemp(join(tmpdir(), 'sluis-bench-'));
-process.once('exit', () => undefined);
 const jobs: InspectJob[] = [];
 let bytes = 0;
 for (const instance of generateStudy({ modality: 'CT', instances, seed: 1 })) {

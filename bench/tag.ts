@@ -20,7 +20,7 @@ interface Size {
   /** How often the slow peers are asked: minutes are not worth a better median. */
   readonly peerRuns: number;
   readonly dcmjs: boolean;
-  write(folder: string): Promise<string[]>;
+  readonly write: (folder: string) => Promise<string[]>;
 }
 
 /** Distinct heads and UIDs; the pixels are holes, so that 200 files of a gigabyte take 50 MB of disk. */

@@ -1,4 +1,4 @@
-// npm run soak -- NAME [--rounds N] [--seed S] [--json FILE]: builds, then runs one of test/soak. Long runs, outside CI.
+// npm run soak -- NAME [--seed S] [--json FILE] and options of its own: builds, then runs one of test/soak. Long runs, outside CI.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, root } from './command.mjs';
@@ -11,7 +11,7 @@ const names = readdirSync(join(root, 'test', 'soak'))
 
 if (name === undefined || !names.includes(name)) {
   console.error(
-    `npm run soak -- NAME [--rounds N] [--seed S] [--json FILE], where NAME is one of: ${names.join(', ') || '(none yet)'}`,
+    `npm run soak -- NAME [--seed S] [--json FILE] and options of its own, where NAME is one of: ${names.join(', ') || '(none yet)'}`,
   );
   process.exitCode = 2;
 } else {

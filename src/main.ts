@@ -36,6 +36,7 @@ import { DerivedObjects } from './transfer/derived-objects.ts';
 import { Deriving } from './transfer/deriving.ts';
 import { Examiner } from './transfer/examiner.ts';
 import { Follower } from './transfer/follower.ts';
+import { Recording } from './transfer/recording.ts';
 import { Transfers } from './transfer/transfers.ts';
 import { UploadClaimed } from './upload/errors.ts';
 import { tusHandler, uploadsPath } from './upload/tus.ts';
@@ -135,12 +136,12 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
     const reserveBytes = reserveBytesOf(config, totalBytes);
     const derivedObjects = new DerivedObjects({ state, storage, reserveBytes, log });
     await derivedObjects.start();
+    const limits = config.transfer;
+    const recording = new Recording({ state, keyRing, limits, derivedObjects });
     const checking = new Checking({
       state,
-      keyRing,
-      limits: config.transfer,
-      derivedObjects,
       addressBook,
+      recording,
       deriving: new Deriving({
         state,
         storage,
@@ -148,7 +149,8 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         addressBook,
         pool,
         derivedObjects,
-        language: config.transfer.reportLanguage,
+        language: limits.reportLanguage,
+        limits,
       }),
       choose: (transfer) => deliveries.choose(transfer),
       onReady: (tx, transfer, choices) => deliveries.queue(tx, transfer, choices),
@@ -157,9 +159,10 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       state,
       storage,
       pool,
-      examiner: new Examiner({ storage, keyRing, pool, derivedObjects, limits: config.transfer, log }),
+      examiner: new Examiner({ storage, keyRing, pool, derivedObjects, limits, log }),
+      recording,
       checking,
-      archiveBytesMax: config.transfer.transferBytesMax,
+      archiveBytesMax: limits.transferBytesMax,
       log,
       onSettled: (transfer) => {
         for (const mailbox of transfer.state === 'ready' ? transfer.to : []) {

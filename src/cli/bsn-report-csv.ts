@@ -52,11 +52,12 @@ function csvLine(cells: readonly Cell[]): string {
 }
 
 /**
- * A cell that begins like a formula is one to a spreadsheet, which runs it; the name of a file or a
- * Patient ID may come from anybody. An apostrophe before it makes it text.
+ * A cell that begins like a formula is one to a spreadsheet, which runs it; the name of a file or a Patient ID may
+ * come from anybody. An apostrophe before it makes it text. A Dutch spreadsheet parts cells at semicolons, whatever
+ * is quoted, so that what stands behind one begins a cell too.
  */
 function csvCell(cell: Cell): string {
   const text = cell === null ? '' : cell.toString();
-  const harmless = typeof cell === 'string' && /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  const harmless = typeof cell === 'string' ? text.replace(/(^|;["\s]*)(?=[=+\-@\t\r\n])/g, "$1'") : text;
+  return /[",;\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

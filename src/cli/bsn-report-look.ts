@@ -92,9 +92,24 @@ export function setAside(subject: Subject, why: string): Look {
   return noInstance(subject, 'SET_ASIDE', why);
 }
 
+const WHY_NOT_READ: Readonly<Record<string, string>> = {
+  EACCES: 'who runs this may not read it',
+  EPERM: 'who runs this may not read it',
+  EIO: 'the disk or the share reports an error',
+  ENOENT: 'it is not there any more, or its name is not in UTF-8',
+  ESTALE: 'the share does not have it any more',
+  Z_DATA_ERROR: 'it is damaged in the ZIP',
+};
+
 /** The system's own sentence would repeat the path. */
 export function notRead(subject: Subject, error: NodeJS.ErrnoException): Look {
-  return noInstance(subject, 'NOT_READ', `it cannot be read: ${error.code ?? error.message}`);
+  const code = error.code ?? error.message;
+  const why = WHY_NOT_READ[code];
+  return noInstance(
+    subject,
+    'NOT_READ',
+    `it cannot be read: ${why === undefined ? code : `${why} (${code})`}`,
+  );
 }
 
 function noInstance(subject: Subject, problem: string, detail: string): Look {

@@ -77,7 +77,7 @@ function studyCells(row: GroupRow, standing: GroupRow['bsn']): string[] {
   const { numbers } = row;
   return [
     row.patient?.toString() ?? '-',
-    row.studyInstanceUid ?? '-',
+    row.studyInstanceUid || '-',
     row.instances.toString(),
     standing === 'partly' ? `${row.found.toString()} of ${row.instances.toString()}` : standing,
     row.invalid.toString(),

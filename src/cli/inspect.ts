@@ -5,6 +5,7 @@ import { findFiles } from './found-files.ts';
 import { type InspectedItem, inspectedItems } from './inspected-items.ts';
 import { parseOptions } from './options.ts';
 import type { PartInspection } from './part-inspection.ts';
+import { plain } from './problem.ts';
 import { Progress } from './progress.ts';
 import type { ReportInspection } from './report-inspection.ts';
 import { processTerminal, type Terminal } from './terminal.ts';
@@ -20,7 +21,7 @@ out, into the system's temporary folder. Ends with 0 whatever the verdicts are: 
 export async function run(args: string[], terminal: Terminal = processTerminal): Promise<number> {
   const { positionals } = parseOptions({}, args);
   if (positionals.length === 0) throw new UsageError('name at least one file or folder');
-  const files = await findFiles(positionals, (path, why) => terminal.note(`skipped ${path}: ${why}`));
+  const files = await findFiles(positionals, (path, why) => terminal.note(`skipped ${plain(path)}: ${why}`));
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const progress = new Progress(terminal, 'inspecting', total);
   try {

@@ -10,21 +10,34 @@ const noHardLinks: ReadonlySet<unknown> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSU
 /** Those that are open. A program that is told to stop takes them along: they may hold gigabytes of patient data. */
 const unfinished = new Set<string>();
 
-function onSignal(signal: NodeJS.Signals): void {
+/** Those that are being made: one that appears behind our back would stay. */
+const opening = new Set<Promise<FileHandle>>();
+
+async function onSignal(signal: NodeJS.Signals): Promise<void> {
+  await Promise.allSettled(opening);
   for (const path of unfinished) rmSync(path, { force: true });
   // Without a listener it does what it does to any program.
   stopListening();
   process.kill(process.pid, signal);
 }
 
+function forget(path: string): void {
+  const wasThere = unfinished.delete(path);
+  if (wasThere && unfinished.size === 0) stopListening();
+}
+
+function onListened(signal: NodeJS.Signals): void {
+  void onSignal(signal);
+}
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function listen(): void {
-  for (const signal of SIGNALS) process.on(signal, onSignal);
+  for (const signal of SIGNALS) process.on(signal, onListened);
 }
 
 function stopListening(): void {
-  for (const signal of SIGNALS) process.off(signal, onSignal);
+  for (const signal of SIGNALS) process.off(signal, onListened);
 }
 
 /**
@@ -44,10 +57,18 @@ export class NewFile {
   /** Rejects with the error of the file system. */
   static async open(folder: string): Promise<NewFile> {
     const path = join(folder, `.${randomUUID()}.part`);
-    const file = await open(path, 'wx', 0o600);
     if (unfinished.size === 0) listen();
     unfinished.add(path);
-    return new NewFile(path, file);
+    const opened = open(path, 'wx', 0o600);
+    opening.add(opened);
+    try {
+      return new NewFile(path, await opened);
+    } catch (error) {
+      forget(path);
+      throw error;
+    } finally {
+      opening.delete(opened);
+    }
   }
 
   async write(bytes: Uint8Array | string): Promise<void> {
@@ -79,8 +100,7 @@ export class NewFile {
       await this.#end();
     } finally {
       await rm(this.path, { force: true });
-      const wasThere = unfinished.delete(this.path);
-      if (wasThere && unfinished.size === 0) stopListening();
+      forget(this.path);
     }
   }
 

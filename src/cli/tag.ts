@@ -13,6 +13,7 @@ import { findFiles } from './found-files.ts';
 import { type Inspection, inspectFile } from './inspection.ts';
 import { parseOptions, required } from './options.ts';
 import { OutputNames } from './output-names.ts';
+import { plain } from './problem.ts';
 import { Progress } from './progress.ts';
 import { readSecret } from './secret.ts';
 import { recipeOptions, tagRecipe } from './tag-recipe.ts';
@@ -48,21 +49,24 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
   if (bsn === undefined)
     throw new InputRefused(`${bsnFile} holds no BSN: nine digits that pass the 11-proof`);
 
-  const files = await findFiles(positionals, (path, why) => terminal.note(`skipped ${path}: ${why}`));
+  const files = await findFiles(positionals, (path, why) => terminal.note(`skipped ${plain(path)}: ${why}`));
   const folder = await outFolder(out);
   const inputs = new Set(await Promise.all(files.map(({ path }) => realpath(path))));
   const names = new OutputNames(folder, inputs);
   const progress = new Progress(terminal, 'tagging', 2 * files.reduce((sum, { bytes }) => sum + bytes, 0));
   const count = (bytes: number): void => progress.add(bytes);
   const copying = { names, modifiedAt: recipe.record?.modifiedAt, onBytes: count };
+  const patients = new Set<string>();
   let rejected = 0;
   try {
     for (const { path } of files) {
       const inspection = await inspectFile(path, count);
+      const { patientId = '', issuerOfPatientId = '' } = inspection.identity ?? {};
+      if (patientId !== '') patients.add(`${patientId}\0${issuerOfPatientId}`);
       const reasons = reasonsWith(inspection, bsn);
       const verdict = verdictOf(reasons);
       if (verdict !== 'accepted' && inspection.detail !== '') {
-        terminal.note(`${path} is ${verdict}: ${inspection.detail}`);
+        terminal.note(`${plain(path)} is ${verdict}: ${inspection.detail}`);
       }
       if (verdict === 'rejected') {
         rejected += 1;
@@ -74,7 +78,7 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
       const { edits, refused } = await patchOf(inspection, recipe, bsn);
       const output = await writeTagged(inspection, edits, copying);
       if (recipe.stripsNested && staysNamed(inspection)) {
-        terminal.note(`${path}: somebody else stays named in it, in more than private elements`);
+        terminal.note(`${plain(path)}: somebody else stays named in it, in more than private elements`);
       }
       const line = {
         file: path,
@@ -88,6 +92,12 @@ export async function run(args: string[], terminal: Terminal = processTerminal):
     }
   } finally {
     progress.end();
+  }
+  // The exchange holds such a transfer; here nobody stands between, and a wrong number is a wrong patient.
+  if (patients.size > 1) {
+    terminal.note(
+      `these files name ${patients.size.toString()} different Patient IDs, and all copies have one BSN: make sure that they are of one patient`,
+    );
   }
   return rejected === 0 ? 0 : 1;
 }

@@ -41,20 +41,24 @@ export class Terminal {
     return this.#input;
   }
 
-  /** A line of the result. */
+  /** A line of the result. On a screen without what would move its cursor, into a pipe or file as it is. */
   print(line: string): void {
-    this.#above(() => this.#out.write(`${line}\n`));
+    this.#above(() => this.#out.write(`${this.#out.isTTY === true ? harmless(line) : line}\n`));
   }
 
   /** A line for the person who watches. */
   note(line: string): void {
-    this.#above(() => this.#err.write(`${line}\n`));
+    this.#say(harmless(line));
   }
 
   /** A line that says what went wrong; red where colours are wanted (no-color.org). */
   complain(line: string): void {
     const coloured = this.interactive && !this.env.NO_COLOR;
-    this.note(coloured ? `${RED}${line}${PLAIN}` : line);
+    this.#say(coloured ? `${RED}${harmless(line)}${PLAIN}` : harmless(line));
+  }
+
+  #say(line: string): void {
+    this.#above(() => this.#err.write(`${line}\n`));
   }
 
   /** Replaces the status line, cut to the terminal's width; '' takes it away. Only when interactive. */
@@ -69,6 +73,11 @@ export class Terminal {
     say();
     if (this.#status !== '') this.#err.write(this.#status);
   }
+}
+
+/** Of a text that holds the name of a file: a disc from anywhere may have one that recolours, or rewrites, the screen. */
+function harmless(text: string): string {
+  return text.replace(/(?![\n\t]|\r$)[\p{Cc}\p{Cf}]/gu, '\ufffd');
 }
 
 export const processTerminal = new Terminal(process.stdout, process.stderr, process.stdin, process.env);

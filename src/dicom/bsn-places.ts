@@ -55,10 +55,14 @@ function isInvalid({ number, isIssued }: Issued): boolean {
   return isIssued && number !== '' && normalizeBsn(number) === undefined;
 }
 
-/** Where Dutch archives keep the BSN: one number that can be one is it, however often; of two nobody knows. */
+/**
+ * Where Dutch archives keep the BSN: one number that can be one is it, however often; of two nobody knows. It has
+ * to stand there in nine digits: hospitals have numbers of eight, and one in eleven of those passes as well.
+ */
 function retiredFindings(text: string): BsnFinding[] {
   const valid = new Set(validOf(text));
-  return found('0010,1000', valid.size === 1 ? 'agreed-place' : 'hint', [...valid]);
+  const isAgreed = valid.size === 1 && valuesOf(text).some((value) => valid.has(value));
+  return found('0010,1000', isAgreed ? 'agreed-place' : 'hint', [...valid]);
 }
 
 function found(
@@ -71,7 +75,11 @@ function found(
 
 /** Of a list of values, those that can be a BSN. */
 function validOf(text: string): string[] {
-  return text.split('\\').flatMap((value) => normalizeBsn(trimPadding(value)) ?? []);
+  return valuesOf(text).flatMap((value) => normalizeBsn(value) ?? []);
+}
+
+function valuesOf(text: string): string[] {
+  return text.split('\\').map(trimPadding);
 }
 
 /** Nine digits by themselves, or as people write them (`9999.90.019`); never a part of a longer number or UID. */

@@ -26,8 +26,8 @@ export interface BsnFinding {
   readonly source: BsnSource;
   /**
    * `issuer`: the place says that it holds a BSN. `agreed-place`: the retired (0010,1000) holds this one
-   * number that can be one, as Dutch archives write it. `hint`: it passes the 11-proof, as 1 in 11 numbers
-   * does. `foreign`: a sequence says it of its own patient, whoever that is.
+   * number that can be one, in nine digits, as Dutch archives write it. `hint`: it passes the 11-proof, as
+   * 1 in 11 numbers does. `foreign`: a sequence says it of its own patient, whoever that is.
    */
   readonly confidence: 'issuer' | 'agreed-place' | 'hint' | 'foreign';
 }

@@ -2,7 +2,7 @@ import type { Edit } from './edit.ts';
 import { HEADER_BYTES_MAX, VR } from './element.ts';
 import { concat, encodeSequence, encodeText, encodeUint16, encodeUint32, textBytes } from './encode.ts';
 import type { ForeignElement } from './foreign.ts';
-import { SHORT_VALUE_BYTES_MAX } from './limits.ts';
+import { OTHER_IDS_BYTES_MAX, SHORT_VALUE_BYTES_MAX } from './limits.ts';
 import { endOf, type PresentSite, type Site } from './sites.ts';
 import type { Encoding } from './syntaxes.ts';
 import { trimmed } from './text.ts';
@@ -56,7 +56,7 @@ export function appendingValue(
   const insert = textBytes(`\\${added}${bytes % 2 === 0 ? '' : ' '}`);
   const length = kept + insert.byteLength;
   const short = dataset !== 'implicit-le' && site.from - site.at < HEADER_BYTES_MAX;
-  if (short && length > SHORT_VALUE_BYTES_MAX) return undefined;
+  if (length > (short ? SHORT_VALUE_BYTES_MAX : OTHER_IDS_BYTES_MAX)) return undefined;
   const lengthEdit = short
     ? { at: site.from - 2, remove: 2, insert: encodeUint16(length, dataset) }
     : { at: site.from - 4, remove: 4, insert: encodeUint32(length, dataset) };

@@ -80,7 +80,7 @@ export function decodeText(bytes: Uint8Array, specificCharacterSet: string): str
   let from = 0;
   for (let at = 0; at <= bytes.byteLength; at++) {
     if (at < bytes.byteLength && bytes[at] !== ESC) continue;
-    text += decoder(label).decode(bytes.subarray(from, at));
+    text += decoder(label)(bytes.subarray(from, at));
     const sequence = ESCAPES.find(([code]) => startsWith(bytes, at + 1, code));
     if (sequence === undefined) {
       from = at;
@@ -101,24 +101,38 @@ function startsWith(bytes: Uint8Array, at: number, code: string): boolean {
   return true;
 }
 
-type Decoder = InstanceType<typeof TextDecoder>;
+type Decode = (bytes: Uint8Array) => string;
 
-const decoders = new Map<string, Decoder>();
+const decoders = new Map<string, Decode>([[LABEL_DEFAULT, decodeWindows1252]]);
 
-function decoder(label: string): Decoder {
-  let found = decoders.get(label);
-  if (found === undefined) {
-    found = decoderOr(label);
-    decoders.set(label, found);
-  }
+function decoder(label: string): Decode {
+  const found = decoders.get(label) ?? decoderOf(label);
+  decoders.set(label, found);
   return found;
 }
 
 /** A Node built without full ICU lacks most sets. */
-function decoderOr(label: string): Decoder {
+function decoderOf(label: string): Decode {
   try {
-    return new TextDecoder(label);
+    const textDecoder = new TextDecoder(label);
+    return (bytes) => textDecoder.decode(bytes);
   } catch {
-    return new TextDecoder('latin1');
+    return decodeWindows1252;
   }
+}
+
+/** What the bytes 0x80 to 0x9f are in windows-1252; a blank stands for those that are nothing. */
+const LETTERS = '€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ';
+
+const latin = new TextDecoder('windows-1252');
+
+/**
+ * Text in windows-1252: Latin 1 with € and ’. Node 20 decodes it as ISO 8859-1, so that these come out as control
+ * characters, which no text means; after a right decoder there is nothing to repair.
+ */
+export function decodeWindows1252(bytes: Uint8Array): string {
+  return latin.decode(bytes).replace(/[\u0080-\u009f]/g, (control) => {
+    const letter = LETTERS[control.charCodeAt(0) - 0x80] ?? ' ';
+    return letter === ' ' ? control : letter;
+  });
 }

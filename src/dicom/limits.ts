@@ -41,9 +41,6 @@ export const UID_CHARACTERS_MAX = 64;
 export const LO_CHARACTERS_MAX = 64;
 export const CS_CHARACTERS_MAX = 16;
 
-/** PS3.5 table 6.2-1: the longest DT. */
-export const DT_CHARACTERS_MAX = 26;
-
 /** The longest even value that a header with a 16 bit length announces (PS3.5 section 7.1.2). */
 export const SHORT_VALUE_BYTES_MAX = 65_534;
 

@@ -19,6 +19,11 @@ export interface Qualifiers {
   identifierTypeCode: string;
 }
 
+export interface ReadQualifiers extends Readonly<Qualifiers> {
+  /** Something else stands there than which kind of number it is, which (0040,0035) says. */
+  readonly namesIssuer: boolean;
+}
+
 /** PS3.3 table 10-18: what the item itself holds, and what its (0010,0024) holds. */
 const IN_ITEM: ReadonlyMap<number, keyof OtherId> = new Map([
   [Tag.patientId, 'patientId'],
@@ -65,20 +70,22 @@ export function isSameQualifiers(one: Readonly<Qualifiers>, other: Readonly<Qual
  *
  * @throws DicomError when they are not a sequence of items
  */
-export function readQualifiers(items: Uint8Array, encoding: Encoding): Qualifiers | undefined {
+export function readQualifiers(items: Uint8Array, encoding: Encoding): ReadQualifiers | undefined {
   const found = { ...NO_QUALIFIERS };
   let says = false;
+  let namesIssuer = false;
   visitItems(
     new Window(items, items.byteLength),
     { tag: Tag.issuerOfPatientIdQualifiers, from: 0, limit: items.byteLength, open: false, encoding },
     (tag, from, to, path) => {
       if (to > from) says = true;
+      if (to > from && tag !== Tag.identifierTypeCode) namesIssuer = true;
       const field = path.length === 1 && path[0]?.item === 0 ? IN_QUALIFIERS.get(tag) : undefined;
       if (field !== undefined && to - from <= VALUE_BYTES_MAX)
         found[field] = plainText(items.subarray(from, to));
     },
   );
-  return says ? found : undefined;
+  return says ? { ...found, namesIssuer } : undefined;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { appendingItems, appendingValue, type Change, putting } from './change.ts';
 import { type OtherPatientIdForm, TYPE_OF_PATIENT_ID } from './dialect.ts';
-import { encodeText } from './encode.ts';
+import { concat, encodeText } from './encode.ts';
 import { encodeOtherId, encodeQualifiers } from './identifier-items.ts';
-import { LO_CHARACTERS_MAX } from './limits.ts';
+import { LO_CHARACTERS_MAX, OTHER_IDS_BYTES_MAX } from './limits.ts';
 import { isSameId, isSameQualifiers, NO_QUALIFIERS, type OtherId, type Qualifiers } from './other-ids.ts';
 import type { PatientElements } from './patient-elements.ts';
 import type { Issuer, PatchRecipe } from './recipe.ts';
@@ -14,7 +14,7 @@ import { rewritten } from './transcode.ts';
 
 /**
  * What the recipe changes in group 0010, in the order of tags; nothing of what is there already. Undefined
- * when the Patient ID that has to go can be kept nowhere.
+ * when the Patient ID that has to go can be kept nowhere, or (0010,1002) would be longer than is read again.
  */
 export function patientChanges(patient: PatientElements, recipe: PatchRecipe): Change[] | undefined {
   const { dialect, bsn } = recipe;
@@ -28,33 +28,38 @@ export function patientChanges(patient: PatientElements, recipe: PatchRecipe): C
       ? []
       : addedItem(patient, { patientId: bsn, ...form });
   if (items === undefined || items.length === 0) return items && changes;
+  const bytes = patient.element('otherPatientIdsSequence').byteLength + concat(items).byteLength;
+  if (bytes > OTHER_IDS_BYTES_MAX) return undefined;
   const site = patient.site('otherPatientIdsSequence');
   return [...changes, appendingItems(Tag.otherPatientIdsSequence, site, items, patient.dataset)];
 }
 
 /**
  * A Patient ID that names no issuer gets one: the sender, whose number it is; or the issuer of the BSN when
- * it is that.
+ * it is that, and none when the dialect says none.
  */
 function completed(patient: PatientElements, recipe: PatchRecipe): Change[] {
   const { issuer } = recipe;
   if (issuer === undefined || !isOwnNumber(patient)) return [];
-  const form = recipe.dialect.otherPatientId;
-  if (form !== null && patient.text('patientId') === recipe.bsn) {
-    return [puttingIssuer(patient, form.issuerOfPatientId), puttingQualifiers(patient, form)];
+  if (patient.text('patientId') === recipe.bsn) {
+    const form = recipe.dialect.otherPatientId;
+    return form === null
+      ? []
+      : [puttingIssuer(patient, form.issuerOfPatientId), puttingQualifiers(patient, form)];
   }
   const changes: Change[] = [];
   if (recipe.patientId === 'prefix') changes.push(...prefixed(patient, `${issuer.issuerOfPatientId}-`));
   changes.push(puttingIssuer(patient, issuer.issuerOfPatientId));
-  const qualifiers = qualifiersOf(issuer);
+  const qualifiers = qualifiersOf(issuer, patient);
   if (qualifiers !== undefined) changes.push(puttingQualifiers(patient, qualifiers));
   return changes;
 }
 
-/** The Patient ID with the prefix, unless it has it or would be too long. */
+/** The Patient ID with the prefix, unless it has it, would be too long, or is two, of which one would get it. */
 function prefixed(patient: PatientElements, prefix: string): Change[] {
   const id = patient.text('patientId');
-  if (id.startsWith(prefix) || prefix.length + id.length > LO_CHARACTERS_MAX) return [];
+  const fits = prefix.length + id.length <= LO_CHARACTERS_MAX && !id.includes('\\');
+  if (id.startsWith(prefix) || !fits) return [];
   const element = encodeText(Tag.patientId, 'LO', `${prefix}${id}`, patient.dataset);
   return [putting(Tag.patientId, patient.site('patientId'), element)];
 }
@@ -115,7 +120,8 @@ function movedItem(
   const patientId = patient.text('patientId');
   if (patientId === '' || patientId === bsn) return [];
   const own = isOwnNumber(patient) ? issuer : undefined;
-  const said = own === undefined ? patient.qualifiers() : qualifiersOf(own);
+  const entity = own && qualifiersOf(own, patient);
+  const said = entity ?? patient.qualifiers();
   const typeOfPatientId = patient.text('typeOfPatientId');
   const id = {
     patientId,
@@ -129,9 +135,9 @@ function movedItem(
   const qualifiers =
     said === undefined
       ? new Uint8Array(0)
-      : own === undefined
+      : entity === undefined
         ? rewritten(stands, patient.dataset, inside)
-        : encodeQualifiers(said, inside);
+        : encodeQualifiers(entity, inside);
   return qualifiers && [encodeOtherId(id, qualifiers, inside)];
 }
 
@@ -140,12 +146,14 @@ function insideOtherIds(patient: PatientElements): Encoding {
 }
 
 function isOwnNumber(patient: PatientElements): boolean {
-  const names = patient.text('issuerOfPatientId') !== '' || patient.qualifiers() !== undefined;
+  const names = patient.text('issuerOfPatientId') !== '' || patient.qualifiers()?.namesIssuer === true;
   return patient.text('patientId') !== '' && !names;
 }
 
-/** Undefined when the organization has no universal entity id. */
-function qualifiersOf({ universalEntityId, universalEntityIdType }: Issuer): Qualifiers | undefined {
+/** With the kind of number that stood there. Undefined when the organization has no universal entity id. */
+function qualifiersOf(issuer: Issuer, patient: PatientElements): Qualifiers | undefined {
+  const { universalEntityId, universalEntityIdType } = issuer;
   if (universalEntityId === null) return undefined;
-  return { ...NO_QUALIFIERS, universalEntityId, universalEntityIdType: universalEntityIdType ?? '' };
+  const { identifierTypeCode } = patient.qualifiers() ?? NO_QUALIFIERS;
+  return { universalEntityId, universalEntityIdType: universalEntityIdType ?? '', identifierTypeCode };
 }

@@ -1,6 +1,6 @@
 import { tagAt } from './element.ts';
 import { DicomError } from './error.ts';
-import { type OtherId, type Qualifiers, readOtherIds, readQualifiers } from './other-ids.ts';
+import { type OtherId, type ReadQualifiers, readOtherIds, readQualifiers } from './other-ids.ts';
 import { patientBytes } from './patient-sites.ts';
 import type { Scan } from './scan.ts';
 import { endOf, itemEncoding, PATIENT_ATTRIBUTES, type PatientAttribute, type Site } from './sites.ts';
@@ -55,7 +55,7 @@ export class PatientElements {
   }
 
   /** What (0010,0024) says; undefined when it says nothing. */
-  qualifiers(): Qualifiers | undefined {
+  qualifiers(): ReadQualifiers | undefined {
     const attribute = 'issuerOfPatientIdQualifiers';
     return readQualifiers(this.value(attribute), itemEncoding(this.site(attribute), this.dataset));
   }

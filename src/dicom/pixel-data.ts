@@ -17,9 +17,10 @@ const NATIVE: ReadonlySet<string> = new Set([
 
 /**
  * Syntaxes with at least one fragment for each frame (PS3.5 section A.4): JPEG, JPEG-LS, JPEG 2000, JPEG XL,
- * HTJ2K, RLE. Not those of part 2 of JPEG 2000, which compress frames together, and no video.
+ * HTJ2K, RLE, and what is not compressed at all. Not those of part 2 of JPEG 2000, which compress frames together, and no video.
  */
-const FRAGMENT_PER_FRAME = /^1\.2\.840\.10008\.1\.2\.(?:5|4\.(?:5\d|6\d|70|80|81|90|91|11[0-2]|20[1-3]))$/;
+const FRAGMENT_PER_FRAME =
+  /^1\.2\.840\.10008\.1\.2\.(?:1\.98|5|4\.(?:5\d|6\d|70|80|81|90|91|11[0-2]|20[1-3]))$/;
 
 const NUMBERS: ReadonlySet<number> = new Set([Tag.samplesPerPixel, Tag.rows, Tag.columns, Tag.bitsAllocated]);
 const TEXTS: ReadonlySet<number> = new Set([Tag.photometricInterpretation, Tag.numberOfFrames]);

@@ -1,7 +1,7 @@
 import { isBsn } from './bsn.ts';
 import { type Dialect, formFault } from './dialect.ts';
 import type { ForeignElement } from './foreign.ts';
-import { CS_CHARACTERS_MAX, DT_CHARACTERS_MAX, LO_CHARACTERS_MAX, UID_CHARACTERS_MAX } from './limits.ts';
+import { CS_CHARACTERS_MAX, LO_CHARACTERS_MAX, UID_CHARACTERS_MAX } from './limits.ts';
 import { isPlain } from './text.ts';
 
 /** What a receiver gets: how the BSN is written, which, and what goes along or has to go. */
@@ -70,8 +70,9 @@ export function checkRecipe({ dialect, bsn, issuer, record }: PatchRecipe): void
 }
 
 function recordFault({ modifiedAt, modifyingSystem, source }: ChangeRecord): string | undefined {
-  const isTime = /^[0-9]{4,14}(\.[0-9]{1,6})?([+-][0-9]{4})?$/.test(modifiedAt);
-  if (!isTime || modifiedAt.length > DT_CHARACTERS_MAX) return 'modifiedAt is no DT';
+  // Two digits for each of month, day, hour, minute and second; of seconds a fraction.
+  const isTime = /^\d{4}(?:(?:\d\d){0,4}|\d{10}(?:\.\d{1,6})?)(?:[+-]\d{4})?$/.test(modifiedAt);
+  if (!isTime) return 'modifiedAt is no DT';
   if (!isPlain(modifyingSystem, LO_CHARACTERS_MAX))
     return 'modifyingSystem is not 1 to 64 plain ASCII characters';
   const isSource = source === '' || isPlain(source, LO_CHARACTERS_MAX);

@@ -132,7 +132,8 @@ function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
   let at = datasetAt;
   while (!endsAt(window, at, lastAt, last)) {
     const tag = tagAt(window.view, at, encoding);
-    if (tag === 0 && window.zerosFrom(at)) break; // zero padding; the walk sees to what is behind the window
+    // Zero padding; the walk sees to what is behind it. No more is looked at, or it would depend on the window.
+    if (tag === 0 && window.view.getUint32(at + 4) === 0) break;
     if (tag <= last) throw new DicomError('MALFORMED', orderFault(tag, last), at, tag);
     groups.meet(tag, at);
     patient.meet(tag, at);

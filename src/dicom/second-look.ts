@@ -3,7 +3,7 @@ import { DicomError } from './error.ts';
 import { type CountedGroups, isCounted } from './groups.ts';
 import { IDENTITY_BYTES } from './limits.ts';
 import { signedTags } from './signature.ts';
-import { checkItems, isSequenceVr, presentSite, type Site, type Sites } from './sites.ts';
+import { checkItems, isSequenceVr, type PresentSite, presentSite, type Sites } from './sites.ts';
 import type { Encoding } from './syntaxes.ts';
 import { groupOf, Tag } from './tags.ts';
 import { passOver } from './visit.ts';
@@ -56,7 +56,7 @@ function findSites(
   encoding: Encoding,
   groups: CountedGroups,
 ): { found: FurtherSites; stopped: Start } {
-  let originalAttributes: Site | undefined;
+  let originalAttributes: FurtherSites['originalAttributes'] | undefined;
   let signed: FurtherSites['signed'] = [];
   const stopped = pass(window, start, encoding, groups, (at, tag) => {
     if (tag > Tag.originalAttributes) originalAttributes ??= { state: 'absent', at };
@@ -64,18 +64,29 @@ function findSites(
     if (tag !== Tag.originalAttributes && tag !== Tag.macParameters) return false;
     const header = readHeader(window, at, encoding);
     const end = passOver(window, at, header, encoding);
-    if (tag === Tag.macParameters) {
-      signed = signedTags(window, header, at, end, encoding);
-      return false;
-    }
-    const site = presentSite(at, header, end);
-    if (!isSequenceVr(site.vr)) throw new DicomError('MALFORMED', 'this is no sequence', at, tag);
-    checkItems(window, tag, site, encoding);
-    originalAttributes = site;
+    if (tag === Tag.macParameters) signed = signedTags(window, header, at, end, encoding);
+    else originalAttributes = recordSite(window, presentSite(at, header, end), encoding);
     return false;
   });
+  if (stopped.isEnd) groups.end(stopped.at);
   originalAttributes ??= { state: 'absent', at: stopped.at };
   return { found: { originalAttributes, signed }, stopped };
+}
+
+/** The place of (0400,0561). Unknown when it holds something else than items: what is behind it is seen all the same. */
+function recordSite(
+  window: Window,
+  site: PresentSite,
+  encoding: Encoding,
+): FurtherSites['originalAttributes'] {
+  if (!isSequenceVr(site.vr)) return UNKNOWN.originalAttributes;
+  try {
+    checkItems(window, Tag.originalAttributes, site, encoding);
+    return site;
+  } catch (thrown) {
+    if (thrown instanceof DicomError) return UNKNOWN.originalAttributes;
+    throw thrown;
+  }
 }
 
 /**
@@ -86,22 +97,24 @@ function findGroups(window: Window, start: Start, encoding: Encoding, groups: Co
   if (start.at >= IDENTITY_BYTES) return;
   const near = new Window(window.bytes.subarray(0, IDENTITY_BYTES), Math.min(window.total, IDENTITY_BYTES));
   try {
-    pass(near, start, encoding, groups, (_, tag) => {
+    const { at, isEnd } = pass(near, start, encoding, groups, (_, tag) => {
       return groupOf(tag) === FRAMES_GROUP || groupOf(tag) >= PIXELS_GROUP;
     });
+    // A group that reaches the end of what is looked at may go on behind it.
+    if (isEnd && near.total === window.total) groups.end(at);
   } catch (thrown) {
     if (!(thrown instanceof DicomError)) throw thrown;
   }
 }
 
-/** Passes over the elements of the top level until one is told to end it, or there are none any more. */
+/** Passes over the elements of the top level until one is told to end it, or there are none any more: `isEnd`. */
 function pass(
   window: Window,
   start: Start,
   encoding: Encoding,
   groups: CountedGroups,
   endsAt: (at: number, tag: number) => boolean,
-): Start {
+): Start & { readonly isEnd: boolean } {
   let { at, last } = start;
   while (at < window.total) {
     // Fewer bytes than an element has, and a tag of zeros, are padding or a fault for the walk to report.
@@ -111,13 +124,12 @@ function pass(
     if (tag === 0) break;
     if (tag <= last) throw new DicomError('MALFORMED', 'the element is out of order', at, tag);
     groups.meet(tag, at);
-    if (endsAt(at, tag)) return { at, last };
+    if (endsAt(at, tag)) return { at, last, isEnd: false };
     last = tag;
     const header = readHeader(window, at, encoding);
     const end = passOver(window, at, header, encoding);
     if (isCounted(tag) && header.length === 4) groups.count(tag, at, end);
     at = end;
   }
-  groups.end(at);
-  return { at, last };
+  return { at, last, isEnd: true };
 }

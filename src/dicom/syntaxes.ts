@@ -17,10 +17,18 @@ const DEFLATED: ReadonlySet<string> = new Set([`${ROOT}.1.99`, `${ROOT}.4.95`, `
 const GE_BIG_ENDIAN_PIXELS = '1.2.840.113619.5.2';
 
 /**
- * Families that PS3.5 A.4 fixes to explicit little endian: JPEG and its successors, MPEG, RLE, MIME,
- * XML, SMPTE ST 2110, and deflated frames (whose head is plain). A new member needs no change here.
+ * Families that PS3.5 A.4 fixes to explicit little endian: uncompressed frames in fragments, JPEG and its
+ * successors, MPEG, RLE, MIME, XML, SMPTE ST 2110, and deflated frames (whose head is plain). A new member
+ * needs no change here.
  */
-const ENCAPSULATED = [`${ROOT}.4.`, `${ROOT}.5`, `${ROOT}.6.`, `${ROOT}.7.`, `${ROOT}.8.`] as const;
+const ENCAPSULATED = [
+  `${ROOT}.1.98`,
+  `${ROOT}.4.`,
+  `${ROOT}.5`,
+  `${ROOT}.6.`,
+  `${ROOT}.7.`,
+  `${ROOT}.8.`,
+] as const;
 
 /** The encoding that a transfer syntax prescribes: `deflated` has to be inflated first, undefined is unknown. */
 export function encodingOf(transferSyntaxUid: string): Encoding | 'deflated' | undefined {

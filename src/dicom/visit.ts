@@ -19,7 +19,7 @@ export type OnValue = (tag: number, from: number, to: number, path: readonly Ste
 interface Region {
   readonly window: Window;
   readonly encoding: Encoding;
-  readonly path: readonly Step[];
+  readonly path: Step[];
   readonly onValue: OnValue;
 }
 
@@ -55,27 +55,29 @@ export function visitItems(
   window: Window,
   sequence: { tag: number; from: number; limit: number; open: boolean; encoding: Encoding },
   onValue: OnValue,
-  path: readonly Step[] = [],
+  path: Step[] = [],
 ): number {
   const { tag, limit, open, encoding } = sequence;
-  // One path for all items: a sequence may have two million of them.
+  // One path for all, that grows and shrinks: a hostile head has a million sequences, 64 deep.
   const step = { sequence: tag, item: 0 };
-  const inner = { window, encoding, path: [...path, step], onValue };
+  const inner = { window, encoding, path, onValue };
+  path.push(step);
   let at = sequence.from;
   for (; open || at < limit; step.item += 1) {
     const header = readWithin(window, at, encoding, limit);
     const itemAt = at;
     at += header.bytes;
-    if (open && header.tag === Tag.sequenceEnd) return at;
+    if (open && header.tag === Tag.sequenceEnd) break;
     if (header.tag !== Tag.item) {
       throw new DicomError('MALFORMED', 'an element stands where an item belongs', itemAt, header.tag);
     }
-    if (inner.path.length > NESTING_MAX) throw tooDeep(header, itemAt);
+    if (path.length > NESTING_MAX) throw tooDeep(header, itemAt);
     at =
       header.length === UNDEFINED
         ? visitElements(inner, at, limit, true)
         : visitElements(inner, at, at + header.length, false);
   }
+  path.pop();
   return at;
 }
 

@@ -7,10 +7,13 @@ import { asError, Fatal } from '../ops/error.ts';
 import { diskFull, storageError } from '../storage/errors.ts';
 import { syncFolder } from '../storage/sync-folder.ts';
 import { type Key, type KeyPart, keys, type Table } from './keys.ts';
-import { migrations, schemaVersion } from './migrations/index.ts';
+import { migrations, schemaVersion, type Write } from './migrations/index.ts';
 
 /** Sorts behind every key part: ids and numbers are below it. */
 const behindAll = '\uffff';
+
+/** Records that a migration writes in one transaction: 2 KiB each as a rule. */
+const writesPerCommit = 1_000;
 
 /** LMDB says EIO (5) of a write that a full disk cut short; with less room than this it is taken for that. */
 const fullBelowBytes = 1024 * 1024;
@@ -182,11 +185,24 @@ export class State implements Reader {
       );
     }
     for (const migration of migrations.slice(found)) {
-      await this.commit((tx) => {
-        migration.run({ list: (table, range) => this.list(table, range), tx });
-        tx.put(keys.meta, 'schema', migration.to);
-      });
+      let piece: Write[] = [];
+      for (const write of migration.run(this)) {
+        piece.push(write);
+        if (piece.length >= writesPerCommit) {
+          await this.#write(piece);
+          piece = [];
+        }
+      }
+      await this.#write([...piece, { table: keys.meta, key: 'schema', value: migration.to }]);
     }
+  }
+
+  #write(writes: readonly Write[]): Promise<void> {
+    return this.commit((tx) => {
+      for (const { table, key, value } of writes) {
+        tx.put(table, key, value);
+      }
+    });
   }
 }
 

@@ -22,6 +22,8 @@ const UTF8 = 0x0800;
 const ZIP64_EXTRA = 0x0001;
 const IN_ZIP64 = 0xffffffff;
 const OCTETS = 'application/octet-stream';
+/** RFC 1951: a last block that holds nothing. */
+const DEFLATED_NOTHING_BYTES = 2;
 
 /** The entries of one archive, looked at in the order of its directory. */
 export class ArchiveEntries {
@@ -60,7 +62,9 @@ export class ArchiveEntries {
 async function readEntry(entry: Entry, listing: ArchiveListing, read: ReadRange): Promise<Part | undefined> {
   const { relativeOffsetOfLocalHeader: at, uncompressedSize, compressedSize, crc32 } = entry;
   const name = nameOf(entry);
-  if (name.endsWith('/') && uncompressedSize === 0) return undefined;
+  // What says that it is a folder and holds data is looked at like any other: it must not get lost.
+  if (name.endsWith('/') && uncompressedSize === 0 && compressedSize <= DEFLATED_NOTHING_BYTES)
+    return undefined;
   const peek = new Peek(read, listing.limitOf(at));
   const ahead = LOCAL_HEADER_BYTES + entry.fileNameLength + entryExtraBytes + entryPeekBytes;
   const { zip, broken } = openArchive(peek, ahead, 0, 0);

@@ -43,16 +43,21 @@ export class DerivedObjects {
 
   /** Removes what was being made when the program ended; it is made again with what needs it. */
   async start(): Promise<void> {
-    for (const { key, value } of [...this.#state.list(keys.derivedObjects)]) {
+    // The few of all that are listed.
+    const left: (readonly [string, string])[] = [];
+    for (const { key, value } of this.#state.list(keys.derivedObjects)) {
       if (value === 'making') {
-        await this.drop(key[0], key[1] as ObjectId);
+        left.push(key);
       }
+    }
+    for (const [transfer, object] of left) {
+      await this.drop(transfer, [object as ObjectId]);
     }
   }
 
   /**
    * Makes an object and has it filled with about `bytes` bytes. When `fill` fails the object is gone.
-   * Keep it (`keep`, in the commit that refers to it) or drop it.
+   * Keep it (`keep`, in the commit that refers to it) or drop it, also when that commit fails.
    *
    * Rejects StorageFull when the bytes do not fit beside the reserve, and what `fill` rejects.
    */
@@ -73,9 +78,7 @@ export class DerivedObjects {
         }
         return { object, result: await fill({ object, path: range.path }) };
       } catch (error) {
-        await this.drop(transfer, object).catch((failure: unknown) => {
-          this.#log.warn('derived.object-left', { transfer, error: failure });
-        });
+        await this.drop(transfer, [object]);
         throw error;
       }
     } finally {
@@ -88,10 +91,29 @@ export class DerivedObjects {
     tx.put(keys.derivedObjects, [transfer, object], 'kept');
   }
 
-  /** Nobody refers to it. Dropping twice is no error. */
-  async drop(transfer: string, object: ObjectId): Promise<void> {
-    await this.#storage.remove(object);
-    await this.#state.commit((tx) => tx.remove(keys.derivedObjects, [transfer, object]));
+  /**
+   * Removes those of them that no item refers to. Never rejects, because whoever drops has a failure of his
+   * own to tell as a rule: what is left is removed at the next start.
+   */
+  async drop(transfer: string, objects: readonly ObjectId[]): Promise<void> {
+    const unused = objects.filter(
+      (object) => this.#state.get(keys.derivedObjects, [transfer, object]) !== 'kept',
+    );
+    if (unused.length === 0) {
+      return;
+    }
+    try {
+      for (const object of unused) {
+        await this.#storage.remove(object);
+      }
+      await this.#state.commit((tx) => {
+        for (const object of unused) {
+          tx.remove(keys.derivedObjects, [transfer, object]);
+        }
+      });
+    } catch (error) {
+      this.#log.warn('derived.objects-left', { transfer, count: unused.length, error });
+    }
   }
 
   async #reserve(bytes: number): Promise<void> {

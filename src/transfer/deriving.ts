@@ -1,18 +1,26 @@
 import type { KeyRing } from '../access/key-ring.ts';
 import type { AddressBook } from '../addressbook/address-book.ts';
+import type { Form } from '../dicom/scan.ts';
 import { keys } from '../state/keys.ts';
-import type { InstanceRecord, TransferRecord } from '../state/records.ts';
+import type { InstanceRecord, MailboxRecord, TransferRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
 import type { FileRange, Storage } from '../storage/storage.ts';
+import { DOCUMENT, ENCAPSULATED_PDF } from '../study/rendering/encapsulated-pdf.ts';
 import type { ReportLanguage } from '../study/rendering/printed-report.ts';
-import { isStructuredReport } from '../study/rendering/sr-document.ts';
 import { WorkerLost, WorkFailed } from '../work/errors.ts';
 import type { WorkPool } from '../work/pool.ts';
 import type { RenderContext, RenderJob, RenderResult } from '../work/render-job.ts';
 import { forEachAtOnce } from './at-once.ts';
 import type { DerivedObjects } from './derived-objects.ts';
 import { type Finding, findingOf } from './finding.ts';
-import { contextBytesMax, renderingFailuresMax, renderingMax, renderRoomBytes } from './limits.ts';
+import type { Renderable } from './judgement.ts';
+import {
+  contextBytesMax,
+  renderedMax,
+  renderingFailuresMax,
+  renderingMax,
+  renderRoomBytes,
+} from './limits.ts';
 import type { ReasonCode } from './reasons.ts';
 
 interface DerivingParts {
@@ -24,19 +32,29 @@ interface DerivingParts {
   readonly derivedObjects: Pick<DerivedObjects, 'make' | 'drop'>;
   /** Of the words that are printed around a report. */
   readonly language: ReportLanguage;
+  readonly limits: { readonly instancesMax: number };
+}
+
+/** An item that nothing could be made of, and why; without a value of it. */
+export interface Unmade {
+  readonly number: number;
+  readonly code: ReasonCode;
+  readonly detail: string;
 }
 
 /** What was made for the receivers of a transfer, and what could not be. */
 export interface Derived {
   readonly findings: readonly Finding[];
-  readonly reasons: readonly ReasonCode[];
+  readonly unmade: readonly Unmade[];
 }
 
-/** One item that somebody wants as a PDF, and the instance of the study it belongs to. */
+/** One item that somebody wants as a PDF. */
 interface Wanted {
   readonly number: number;
-  readonly item: InstanceRecord;
-  readonly context: InstanceRecord;
+  /** Number of an item of the study that it belongs to. */
+  readonly context: number;
+  /** What is said when it cannot be made. */
+  readonly code: ReasonCode;
 }
 
 /**
@@ -52,78 +70,79 @@ export class Deriving {
     this.#parts = parts;
   }
 
-  /**
-   * @param renderable numbers of the transfer's reports and structured reports
-   * Rejects when the threads or the disk fail: try again. Then nothing that was made is left.
-   */
-  async derive(transfer: TransferRecord, renderable: readonly number[]): Promise<Derived> {
-    const { wanted, unplaced } = this.#wanted(transfer, renderable);
+  /** Rejects when the threads or the disk fail: try again. Then nothing that was made is left. */
+  async derive(transfer: TransferRecord, renderable: Renderable, signal?: AbortSignal): Promise<Derived> {
+    const { wanted, unmade } = this.#wanted(transfer, renderable);
     const findings: (Finding | undefined)[] = [];
-    const reasons = new Set<ReasonCode>(unplaced ? ['REPORT_UNPLACED'] : []);
     try {
       await forEachAtOnce(wanted, renderingMax, async (one, at) => {
-        const found = await this.#make(transfer, one);
-        if (typeof found === 'string') {
-          reasons.add(found);
+        const found = await this.#make(transfer, one, signal);
+        if ('code' in found) {
+          unmade.push(found);
         } else {
           findings[at] = found;
         }
       });
     } catch (error) {
-      for (const object of findings.flatMap((finding) => finding?.objects ?? [])) {
-        await this.#parts.derivedObjects.drop(transfer.id, object);
+      if (signal?.aborted !== true) {
+        await this.#parts.derivedObjects.drop(
+          transfer.id,
+          findings.flatMap((finding) => finding?.objects ?? []),
+        );
       }
       throw error;
     }
     for (const { number } of wanted) {
       this.#failures.delete(`${transfer.id} ${number}`);
     }
-    return { findings: findings.filter((finding) => finding !== undefined), reasons: [...reasons] };
+    return { findings: findings.filter((finding) => finding !== undefined), unmade };
   }
 
   #wanted(
     transfer: TransferRecord,
-    renderable: readonly number[],
-  ): { readonly wanted: readonly Wanted[]; readonly unplaced: boolean } {
-    const mailboxes = transfer.to.map((id) => this.#parts.addressBook.mailbox(id));
-    const wantsReports = mailboxes.some(({ receiving }) => receiving.by !== 'pull');
-    const wantsSr = mailboxes.some(({ srAsPdf }) => srAsPdf);
-    let study: InstanceRecord | undefined;
-    let unplaced = false;
+    { reports, structuredReports, study }: Renderable,
+  ): { readonly wanted: readonly Wanted[]; readonly unmade: Unmade[] } {
+    const mailboxes = transfer.to.map((id) => this.#parts.addressBook.mailbox(id)).filter(takesPdf);
     const wanted: Wanted[] = [];
-    for (const number of wantsReports || wantsSr ? renderable : []) {
-      const item = this.#item(transfer, number);
-      if (item.report === null) {
-        if (wantsSr && isStructuredReport(item.scan?.sopClassUid ?? '')) {
-          wanted.push({ number, item, context: item });
-        }
-      } else if (wantsReports) {
-        // In which of several studies a document belongs it does not say, and a wrong one does harm.
-        study ??= transfer.studies === 1 ? this.#anyInstance(transfer) : undefined;
-        if (study === undefined) {
-          unplaced = true;
-        } else {
-          wanted.push({ number, item, context: study });
-        }
+    const unmade: Unmade[] = [];
+    if (mailboxes.some(({ receiving }) => receiving.by !== 'pull')) {
+      // In which of several studies a document belongs it does not say, and a wrong one does harm.
+      const context = transfer.studies === 1 ? study : undefined;
+      if (context === undefined) {
+        unmade.push(...reports.map(unplaced));
+      } else {
+        const code = 'REPORT_NOT_RENDERED';
+        wanted.push(...reports.map((number) => ({ number, context, code }) as const));
       }
     }
-    return { wanted, unplaced };
+    if (mailboxes.some(({ srAsPdf }) => srAsPdf)) {
+      const code = 'SR_NOT_RENDERED';
+      wanted.push(...structuredReports.map((number) => ({ number, context: number, code }) as const));
+    }
+    // Reports first: without one its transfer is held, a structured report only goes alone.
+    const room = Math.max(0, Math.min(renderedMax, this.#parts.limits.instancesMax - transfer.instances));
+    const detail = `this transfer has room for ${room} PDFs that are made here`;
+    unmade.push(...wanted.splice(room).map(({ number, code }) => ({ number, code, detail })));
+    return { wanted, unmade };
   }
 
-  async #make(transfer: TransferRecord, { number, item, context }: Wanted): Promise<Finding | ReasonCode> {
+  async #make(
+    transfer: TransferRecord,
+    { number, context, code }: Wanted,
+    signal: AbortSignal | undefined,
+  ): Promise<Finding | Unmade> {
     const { derivedObjects, keyRing } = this.#parts;
-    const cannot: ReasonCode = item.report === null ? 'SR_NOT_RENDERED' : 'REPORT_NOT_RENDERED';
-    const key = `${transfer.id} ${number}`;
+    const item = this.#item(transfer, number);
     try {
       const { object, result } = await derivedObjects.make(
         transfer.id,
         renderRoomBytes + item.bytes,
-        ({ path }) => this.#render(item, context, path),
+        ({ path }) => this.#render(item, this.#item(transfer, context), path, signal),
       );
-      const { inspection, bytes } = result;
+      const { inspection, bytes, fault } = result;
       if (inspection?.scan === undefined || inspection.error !== undefined) {
-        await derivedObjects.drop(transfer.id, object);
-        return cannot;
+        await derivedObjects.drop(transfer.id, [object]);
+        return { number, code, detail: fault ?? 'what was made of it cannot be read' };
       }
       const { instance } = findingOf(keyRing, item.upload, [{ object, start: 0, bytes }], inspection);
       // What is said of it was said of its source already.
@@ -134,23 +153,31 @@ export class Deriving {
         objects: [object],
       };
     } catch (error) {
+      if (!(error instanceof WorkerLost || error instanceof WorkFailed)) {
+        throw error;
+      }
+      const key = `${transfer.id} ${number}`;
       const failures = (this.#failures.get(key) ?? 0) + 1;
       this.#failures.set(key, failures);
-      const isOwn = error instanceof WorkerLost || error instanceof WorkFailed;
-      if (isOwn && failures >= renderingFailuresMax) {
-        return cannot;
+      if (failures < renderingFailuresMax) {
+        throw error;
       }
-      throw error;
+      return { number, code, detail: `making a PDF of it failed (${error.name})` };
     }
   }
 
-  #render(item: InstanceRecord, context: InstanceRecord, into: string): Promise<RenderResult> {
+  #render(
+    item: InstanceRecord,
+    context: InstanceRecord,
+    into: string,
+    signal: AbortSignal | undefined,
+  ): Promise<RenderResult> {
     const { pool, language } = this.#parts;
-    const { head, deflatedRest } = this.#formOf(item);
+    const { head, deflatedRest } = this.#sourceOf(item);
     const job: RenderJob = {
       of:
         item.report === null
-          ? { kind: 'sr' }
+          ? { kind: 'sr', form: formOf(item) }
           : { kind: kindOf(item.report.mediaType), context: this.#contextOf(context) },
       source: head,
       deflatedRest,
@@ -158,11 +185,11 @@ export class Deriving {
       language,
       into,
     };
-    return pool.render(job);
+    return pool.render(job, signal);
   }
 
   /** An instance as it can be read: one with a deflated dataset in its inflated form. */
-  #formOf({ extents, bytes, inflated }: InstanceRecord): { head: FileRange[]; deflatedRest: FileRange[] } {
+  #sourceOf({ extents, bytes, inflated }: InstanceRecord): { head: FileRange[]; deflatedRest: FileRange[] } {
     const { storage } = this.#parts;
     if (inflated === null) {
       return { head: storage.locate(extents, 0, bytes), deflatedRest: [] };
@@ -174,22 +201,13 @@ export class Deriving {
     };
   }
 
-  #contextOf({ extents, bytes, inflated }: InstanceRecord): RenderContext {
+  #contextOf(item: InstanceRecord): RenderContext {
     const { storage } = this.#parts;
+    const { extents, bytes, inflated } = item;
     const readable = inflated === null ? extents : [inflated.head];
     const there = inflated === null ? bytes : inflated.head.bytes;
     const pieces = storage.locate(readable, 0, Math.min(there, contextBytesMax));
-    return { pieces, bytes: inflated === null ? bytes : inflated.bytes };
-  }
-
-  #anyInstance(transfer: TransferRecord): InstanceRecord | undefined {
-    for (let number = 0; number < transfer.instances; number++) {
-      const item = this.#item(transfer, number);
-      if ((item.scan?.studyInstanceUid ?? '') !== '') {
-        return item;
-      }
-    }
-    return undefined;
+    return { pieces, bytes: inflated === null ? bytes : inflated.bytes, form: formOf(item) };
   }
 
   #item({ id }: TransferRecord, number: number): InstanceRecord {
@@ -199,6 +217,20 @@ export class Deriving {
     }
     return item;
   }
+}
+
+/** What is made here is one of these, and its filter may leave out just that. */
+function takesPdf({ excludeSopClasses, excludeModalities }: MailboxRecord): boolean {
+  return !excludeSopClasses.includes(ENCAPSULATED_PDF) && !excludeModalities.includes(DOCUMENT);
+}
+
+function unplaced(number: number): Unmade {
+  const detail = 'it does not tell to which study of the transfer it belongs';
+  return { number, code: 'REPORT_UNPLACED', detail };
+}
+
+function formOf({ inflated }: InstanceRecord): Form {
+  return inflated === null ? 'stored' : 'inflated';
 }
 
 function kindOf(mediaType: string): 'pdf' | 'cda' | 'text' {

@@ -1,7 +1,8 @@
 import type { KeyRing } from '../access/key-ring.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
-import type { SetAsideRecord, UploadRecord } from '../state/records.ts';
+import type { InstanceRecord, SetAsideRecord, UploadRecord } from '../state/records.ts';
+import { StorageFull } from '../storage/errors.ts';
 import type { Extent, FileRange, ObjectId, Storage } from '../storage/storage.ts';
 import type { Part } from '../study/package.ts';
 import { checkReport, isReportType } from '../study/report.ts';
@@ -11,8 +12,9 @@ import type { WorkPool } from '../work/pool.ts';
 import { forEachAtOnce } from './at-once.ts';
 import type { DerivedObjects } from './derived-objects.ts';
 import { type Finding, failedInspection, findingOf, isOurFault } from './finding.ts';
-import { inflatedRatioExpected, ratioMax, unpackingMax } from './limits.ts';
+import { unpackingMax } from './limits.ts';
 import { type ReportContent, reportFindingOf } from './report-finding.ts';
+import { type Content, type Look, Unpacking } from './unpacking.ts';
 
 interface ExaminerParts {
   readonly storage: Storage;
@@ -29,31 +31,14 @@ export interface Examined {
   readonly setAside: readonly SetAsideRecord[];
 }
 
-/** One look at some parts: whose they are, when to stop, and what was made on the way. */
-interface Look {
-  readonly upload: UploadRecord;
-  readonly transfer: string;
-  readonly signal: AbortSignal;
-  /** Derived objects; those that no finding refers to in the end are dropped. */
-  readonly made: ObjectId[];
-}
-
-/** Where the content of a part lies, and what is known of it. */
-interface Content {
-  readonly extents: readonly Extent[];
-  readonly bytes: number;
-  readonly inspection: Inspection;
-}
-
-/**
- * Looks at parts of an upload and says what each is for its transfer. What is no byte range of the
- * upload, a deflated entry or a deflated dataset, is unpacked once, into a derived object.
- */
+/** Looks at parts of an upload and says what each is for its transfer. */
 export class Examiner {
   readonly #parts: ExaminerParts;
+  readonly #unpacking: Unpacking;
 
   constructor(parts: ExaminerParts) {
     this.#parts = parts;
+    this.#unpacking = new Unpacking(parts);
   }
 
   /**
@@ -68,26 +53,24 @@ export class Examiner {
     known: readonly (Inspection | undefined)[],
     signal: AbortSignal,
   ): Promise<Examined> {
-    if (upload.transfer === null) {
-      throw new RangeError('an upload of no transfer is not examined');
-    }
-    const look: Look = { upload, transfer: upload.transfer, signal, made: [] };
+    const look = lookAt(upload, signal);
     const findings: (Finding | undefined)[] = [];
     try {
       const inspections = await this.#inspect(look, parts, known);
       await forEachAtOnce(parts, unpackingMax, async (part, at) => {
         if (part.kind !== 'set-aside') {
-          findings[at] = await this.#examine(look, part, inspections[at]);
+          const finding = await this.#examine(look, part, inspections[at]);
+          findings[at] = { ...finding, objects: objectsOf(finding.instance, look.made) };
         }
       });
     } catch (error) {
-      await this.#drop(look, look.made);
+      await this.#drop(look, [...look.made]);
       throw error;
     }
     const kept = new Set(findings.flatMap((finding) => finding?.objects ?? []));
     await this.#drop(
       look,
-      look.made.filter((object) => !kept.has(object)),
+      [...look.made].filter((object) => !kept.has(object)),
     );
     return {
       findings: findings.filter((finding) => finding !== undefined),
@@ -95,11 +78,22 @@ export class Examiner {
     };
   }
 
-  /** Looks at each part by itself: what fails again and again is held for a person, and stands in no other's way. */
+  /**
+   * Looks at each part by itself: what fails again and again is held for a person, and stands in no other's
+   * way. Rejects as `together` does with what says nothing about a part, such as a full disk.
+   */
   async singly(upload: UploadRecord, parts: readonly Part[], signal: AbortSignal): Promise<Examined> {
     const findings: Finding[] = [];
-    for (const part of parts.filter(({ kind }) => kind !== 'set-aside')) {
-      findings.push(await this.#alone(upload, part, signal));
+    try {
+      for (const part of parts.filter(({ kind }) => kind !== 'set-aside')) {
+        findings.push(await this.#alone(upload, part, signal));
+      }
+    } catch (error) {
+      await this.#drop(
+        lookAt(upload, signal),
+        findings.flatMap(({ objects = [] }) => objects),
+      );
+      throw error;
     }
     return { findings, setAside: this.#setAside(parts) };
   }
@@ -113,8 +107,7 @@ export class Examiner {
       }
       failed = failedInspection('no answer');
     } catch (thrown) {
-      // These say nothing about the part.
-      if (thrown instanceof WorkQueueFull || thrown instanceof WorkStopped || signal.aborted) {
+      if (passes(thrown) || signal.aborted) {
         throw thrown;
       }
       failed = thrown instanceof OurFault ? thrown.inspection : failedInspection(asError(thrown).name);
@@ -135,7 +128,7 @@ export class Examiner {
     );
     const jobs = parts
       .filter((_, at) => isOpen[at])
-      .map((part) => ({ ranges: this.#rangesOf([extentOf(upload, part)]) }));
+      .map((part) => ({ ranges: this.#rangesOf(extentOf(upload, part)) }));
     const answers = (await this.#parts.pool.inspect(jobs, signal)).values();
     return parts.map((_, at) => (isOpen[at] === true ? answers.next().value : known[at]));
   }
@@ -144,85 +137,17 @@ export class Examiner {
     if (part.kind === 'report') {
       return this.#report(look, part);
     }
+    const extent = extentOf(look.upload, part);
     const content =
       inspection === undefined
-        ? await this.#unpack(look, part)
-        : { extents: [extentOf(look.upload, part)], bytes: part.bytes, inspection };
-    if (isOurFault(content.inspection)) {
-      throw new OurFault(content.inspection);
+        ? await this.#unpacked(look, part)
+        : { extents: [extent], bytes: part.bytes, inspection };
+    if (expectAnswer(content.inspection).deflated !== true) {
+      return this.#findingOf(look, part, content);
     }
-    return content.inspection.deflated === true
-      ? this.#inflateDataset(look, part, content)
-      : this.#findingOf(look, part, content);
-  }
-
-  /** An entry that is deflated becomes an object of its own: then it is bytes like any other. */
-  async #unpack(look: Look, part: Part): Promise<Content> {
-    const { entry } = part;
-    if (entry === null) {
-      throw new Error('the workers answered fewer instances than they were asked for');
-    }
-    const { instanceBytesMax } = this.#parts.limits;
-    const { object, result } = await this.#parts.derivedObjects.make(
-      look.transfer,
-      Math.min(entry.bytes, instanceBytesMax),
-      ({ path }) =>
-        this.#parts.pool.inflate(
-          {
-            of: 'entry',
-            ranges: this.#rangesOf([extentOf(look.upload, part)]),
-            into: path,
-            bytesMax: instanceBytesMax,
-            ratioMax,
-            crc32: entry.crc32,
-            bytes: entry.bytes,
-          },
-          look.signal,
-        ),
-    );
-    look.made.push(object);
-    const { bytes, inspection } = result;
-    // What cannot be unpacked is shown as it was sent.
-    return bytes === 0 && inspection.error !== undefined
-      ? { extents: [extentOf(look.upload, part)], bytes: part.bytes, inspection }
-      : { extents: [{ object, start: 0, bytes }], bytes, inspection };
-  }
-
-  /** So that its head can be read and patched. What a receiver gets without a patch is still the original. */
-  async #inflateDataset(look: Look, part: Part, content: Content): Promise<Finding> {
-    const { instanceBytesMax } = this.#parts.limits;
-    const { object, result } = await this.#parts.derivedObjects.make(
-      look.transfer,
-      Math.min(instanceBytesMax, content.bytes * inflatedRatioExpected),
-      ({ path }) =>
-        this.#parts.pool.inflate(
-          {
-            of: 'dataset',
-            ranges: this.#rangesOf(content.extents),
-            into: path,
-            bytesMax: instanceBytesMax,
-            ratioMax,
-          },
-          look.signal,
-        ),
-    );
-    look.made.push(object);
-    const { inflated, inspection } = result;
-    const finding = this.#findingOf(look, part, { ...content, inspection });
-    if (inflated === undefined) {
-      return finding;
-    }
-    const { headBytes, tailBytes, bytes } = inflated;
-    const forms = {
-      head: { object, start: 0, bytes: headBytes },
-      tail: { object, start: headBytes, bytes: tailBytes },
-      bytes,
-    };
-    return {
-      ...finding,
-      instance: { ...finding.instance, inflated: forms },
-      objects: [...(finding.objects ?? []), object],
-    };
+    const { inflated, inspection: inside } = await this.#unpacking.dataset(look, content);
+    const finding = this.#findingOf(look, part, { ...content, inspection: expectAnswer(inside) });
+    return { ...finding, instance: { ...finding.instance, inflated } };
   }
 
   async #report(look: Look, part: Part): Promise<Finding> {
@@ -235,39 +160,42 @@ export class Examiner {
         readAll(this.#parts.storage.read(extents, start, end));
       fault = (await checkReport(mediaType, bytes, read)).fault?.reason;
     }
-    const finding = reportFindingOf(look.upload.id, { ...content, fault }, { mediaType, origin });
-    return { ...finding, objects: look.made.filter((made) => extents.some(({ object }) => object === made)) };
+    return reportFindingOf(look.upload.id, { ...content, fault }, { mediaType, origin });
   }
 
   async #reportContent(look: Look, part: Part): Promise<ReportContent> {
     const { entry, bytes } = part;
     if (entry?.method === 'deflated') {
-      const { inspection, ...unpacked } = await this.#unpack(look, part);
+      const { inspection, ...unpacked } = await this.#unpacked(look, part);
       const { sha256, crc32, error } = inspection;
       // That it is no instance is what it should be; that it could not be unpacked is another thing.
       const isUnpacked = unpacked.bytes === entry.bytes && crc32 === entry.crc32;
       return { ...unpacked, sha256, crc32, fault: isUnpacked ? undefined : (error?.reason ?? damaged) };
     }
-    const extents = [extentOf(look.upload, part)];
-    const jobs = [{ pieces: this.#rangesOf(extents) }];
-    const [digest] = await this.#parts.pool.digest(jobs, look.signal);
+    const extent = extentOf(look.upload, part);
+    const [digest] = await this.#parts.pool.digest([{ pieces: this.#rangesOf(extent) }], look.signal);
     if (digest === undefined) {
       throw new Error('the workers answered fewer digests than they were asked for');
     }
     const { sha256, crc32 } = digest;
     const isDamaged = entry !== null && entry.crc32 !== crc32;
-    return { extents, bytes, sha256, crc32, fault: isDamaged ? damaged : undefined };
+    return { extents: [extent], bytes, sha256, crc32, fault: isDamaged ? damaged : undefined };
   }
 
-  #findingOf({ upload, made }: Look, { entry }: Part, { extents, inspection }: Content): Finding {
+  #unpacked(look: Look, part: Part): Promise<Content> {
+    if (part.entry === null) {
+      throw new Error('the workers answered fewer instances than they were asked for');
+    }
+    return this.#unpacking.entry(look, extentOf(look.upload, part), part.entry);
+  }
+
+  #findingOf({ upload }: Look, { entry }: Part, { extents, inspection }: Content): Finding {
     const isDamaged = entry !== null && inspection.crc32 !== entry.crc32;
-    const finding = findingOf(this.#parts.keyRing, upload.id, extents, inspection, isDamaged);
-    return { ...finding, objects: made.filter((one) => extents.some(({ object }) => object === one)) };
+    return findingOf(this.#parts.keyRing, upload.id, extents, inspection, isDamaged);
   }
 
-  #rangesOf(extents: readonly Extent[]): FileRange[] {
-    const bytes = extents.reduce((sum, extent) => sum + extent.bytes, 0);
-    return this.#parts.storage.locate(extents, 0, bytes);
+  #rangesOf(extent: Extent): FileRange[] {
+    return this.#parts.storage.locate([extent], 0, extent.bytes);
   }
 
   #setAside(parts: readonly Part[]): SetAsideRecord[] {
@@ -280,9 +208,10 @@ export class Examiner {
     });
   }
 
-  async #drop({ transfer }: Look, objects: readonly ObjectId[]): Promise<void> {
-    for (const object of objects) {
-      await this.#parts.derivedObjects.drop(transfer, object);
+  /** A stop does not wait for this: the next start does it. */
+  async #drop({ transfer, signal }: Look, objects: readonly ObjectId[]): Promise<void> {
+    if (!signal.aborted) {
+      await this.#parts.derivedObjects.drop(transfer, objects);
     }
   }
 }
@@ -298,6 +227,31 @@ class OurFault extends Error {
     super(inspection.error?.reason ?? 'the inspection failed');
     this.inspection = inspection;
   }
+}
+
+function expectAnswer(inspection: Inspection): Inspection {
+  if (isOurFault(inspection)) {
+    throw new OurFault(inspection);
+  }
+  return inspection;
+}
+
+/** Says nothing about the part that was looked at, and passes: it is tried for as long as it takes. */
+function passes(thrown: unknown): boolean {
+  return thrown instanceof WorkQueueFull || thrown instanceof WorkStopped || thrown instanceof StorageFull;
+}
+
+function lookAt(upload: UploadRecord, signal: AbortSignal): Look {
+  if (upload.transfer === null) {
+    throw new RangeError('an upload of no transfer is not examined');
+  }
+  return { upload, transfer: upload.transfer, signal, made: new Set() };
+}
+
+/** Those of the objects made that an item refers to. */
+function objectsOf({ extents, inflated }: InstanceRecord, made: ReadonlySet<ObjectId>): ObjectId[] {
+  const all = inflated === null ? extents : [...extents, inflated.head];
+  return all.map(({ object }) => object).filter((object) => made.has(object));
 }
 
 function extentOf({ object }: UploadRecord, { start, bytes }: Part): Extent {

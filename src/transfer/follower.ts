@@ -18,6 +18,7 @@ import type { Checking } from './checking.ts';
 import type { Examined, Examiner } from './examiner.ts';
 import { followRetryMs, followRetryMsMax, inspectSinglyAfter } from './limits.ts';
 import { inspectedBytes, instancesInspected, transfersSettled } from './metrics.ts';
+import type { Recording } from './recording.ts';
 
 /**
  * Follows each upload behind its published offset: finds its parts, has them inspected and hashed in
@@ -86,7 +87,7 @@ export class Follower implements Part {
     try {
       const transfer = await this.#catchUp(id);
       if (transfer !== undefined) {
-        const settled = await this.#parts.checking.settle(transfer);
+        const settled = await this.#parts.checking.settle(transfer, this.#cut.signal);
         if (settled?.state === 'ready' || settled?.state === 'held' || settled?.state === 'rejected') {
           transfersSettled.add(1, { state: settled.state });
           this.#parts.onSettled(settled);
@@ -119,7 +120,7 @@ export class Follower implements Part {
 
   /** Inspects all that is published; returns the transfer of the upload, which may be decided now. */
   async #catchUp(id: string): Promise<string | undefined> {
-    const { state, checking, storage } = this.#parts;
+    const { state, recording, storage } = this.#parts;
     while (!this.#stopped) {
       const upload = state.get(keys.uploads, id);
       if (upload === undefined || upload.transfer === null) {
@@ -132,9 +133,9 @@ export class Follower implements Part {
         return upload.transfer;
       }
       if (state.get(keys.transfers, upload.transfer)?.state !== 'receiving') {
-        // Decided without this upload: record() closes it, since nothing of it counts any more.
+        // Decided without this upload: recording closes it, since nothing of it counts any more.
         this.#letGo(id);
-        await checking.record(upload.transfer, id, [], follow);
+        await recording.found(upload.transfer, id, [], follow);
         return undefined;
       }
       const walk = isPackageWalk(follow.walk) ? follow.walk : beginWalk(upload.filetype);
@@ -162,7 +163,7 @@ export class Follower implements Part {
         instances: follow.instances + findings.length,
         state: found.state === 'more' ? 'following' : found.state,
       };
-      await checking.record(upload.transfer, id, findings, next, setAside);
+      await recording.found(upload.transfer, id, findings, next, setAside);
       if (found.state === 'broken') {
         const reason = found.fault?.reason ?? 'unknown';
         this.#parts.log.warn('follower.package-broken', { upload: id, transfer: upload.transfer, reason });
@@ -200,7 +201,8 @@ export interface FollowerParts {
   readonly examiner: Examiner;
   /** What an archive may unpack to: what a transfer may have. */
   readonly archiveBytesMax: number;
-  readonly checking: Checking;
+  readonly recording: Pick<Recording, 'found'>;
+  readonly checking: Pick<Checking, 'settle'>;
   readonly log: Log;
   /** The pause after a first failure; it doubles. */
   readonly retryMs?: number;

@@ -1,9 +1,17 @@
 import type { InstanceRecord, NestedIdentityPolicy, TransferRecord } from '../state/records.ts';
 import { isStructuredReport } from '../study/rendering/sr-document.ts';
 import { Demographics } from './demographics.ts';
-import { problemsShownMax } from './limits.ts';
+import { problemsShownMax, renderedMax } from './limits.ts';
 import type { Manifest } from './manifest.ts';
 import { effectOf } from './reasons.ts';
+
+/** Numbers of the items that matter to who wants PDFs: of each kind one more than are made, at most. */
+export interface Renderable {
+  readonly reports: readonly number[];
+  readonly structuredReports: readonly number[];
+  /** The first item that names a study; undefined when none does. */
+  readonly study: number | undefined;
+}
 
 /**
  * What the instances of one transfer amount to, as far as they were looked at. None of them ever changes,
@@ -14,10 +22,11 @@ export class Judgement {
   readonly expected: number | null;
   /** The number of the next instance to look at. */
   next = 0;
-  /** Numbers of items that some receivers want as a PDF: reports, and structured reports. */
-  readonly renderable: number[] = [];
   readonly #codes = new Set<string>();
   readonly #problems: number[] = [];
+  readonly #reports: number[] = [];
+  readonly #structuredReports: number[] = [];
+  #study: number | undefined;
   #accepted = 0;
   /** Listed items that are there: of equal ones only one is kept (checking.ts). */
   #matched = 0;
@@ -32,14 +41,16 @@ export class Judgement {
     this.expected = expected;
   }
 
+  get renderable(): Renderable {
+    return { reports: this.#reports, structuredReports: this.#structuredReports, study: this.#study };
+  }
+
   /** Looks at the next instance. */
   add(instance: InstanceRecord, manifest: Manifest | undefined): void {
     if (instance.reasons.length > 0 && this.#problems.length < problemsShownMax) {
       this.#problems.push(this.next);
     }
-    if (instance.report !== null || isStructuredReport(instance.scan?.sopClassUid ?? '')) {
-      this.renderable.push(this.next);
-    }
+    this.#addRenderable(instance);
     this.#isForeignStandard ||= instance.foreign.some(({ tag }) => !isPrivate(tag));
     this.#isForeignUnknown ||= instance.reasons.includes('NESTED_IDENTITY') && instance.foreign.length === 0;
     this.next++;
@@ -88,6 +99,17 @@ export class Judgement {
   #stops(policies: readonly NestedIdentityPolicy[]): boolean {
     const canBeStripped = !this.#isForeignStandard && !this.#isForeignUnknown;
     return policies.includes('hold') || (policies.includes('strip') && !canBeStripped);
+  }
+
+  #addRenderable({ report, scan }: InstanceRecord): void {
+    if ((scan?.studyInstanceUid ?? '') !== '') {
+      this.#study ??= this.next;
+    }
+    const isSr = isStructuredReport(scan?.sopClassUid ?? '');
+    const list = report !== null ? this.#reports : isSr ? this.#structuredReports : undefined;
+    if (list !== undefined && list.length <= renderedMax) {
+      list.push(this.next);
+    }
   }
 
   /** Objects that name no patient prove nothing about mixing. */

@@ -1,7 +1,7 @@
 /** The event loop is given back after this many instances of a long check. */
 export const instancesPerTurn = 1_000;
 
-/** Undecided transfers of which it is remembered what was found: 1 KiB each, 16 at most; the others are read again. */
+/** Undecided transfers of which it is remembered what was found: 1 KiB each, 32 at most; the others are read again. */
 export const judgementsMax = 1_000;
 
 /** A follower that failed tries again after this, doubling … */
@@ -48,6 +48,12 @@ export const unpackingMax = 8;
 
 /** Reports that are made into instances at once. */
 export const renderingMax = 4;
+
+/**
+ * … and for one transfer in all: each takes a thread up to 3 s, and all are recorded together. A referral has
+ * some tens.
+ */
+export const renderedMax = 1_000;
 
 /** What an instance made of a text may be beside the text itself: fonts and pages. */
 export const renderRoomBytes = 4 * 1024 * 1024;

@@ -108,9 +108,10 @@ export class Transfers {
     reports: readonly ListedReport[] = [],
   ): Promise<{ transfer: TransferRecord; sealed: boolean }> {
     const { instancesMax } = this.#limits;
-    if (instances.length > instancesMax) {
+    const items = instances.length + reports.length;
+    if (items > instancesMax) {
       throw new TransferInvalid(
-        `the manifest lists ${instances.length} instances, the limit is ${instancesMax}`,
+        `the manifest lists ${items} instances and reports, the limit is ${instancesMax}`,
       );
     }
     if (new Set(instances.map((one) => one.sopInstanceUid)).size !== instances.length) {
@@ -141,7 +142,7 @@ export class Transfers {
       }
       const now = Date.now();
       tx.put(keys.manifests, id, { entries, reports: listed, sealedAt: now });
-      const changed = { ...transfer, expected: instances.length + reports.length, updatedAt: now };
+      const changed = { ...transfer, expected: items, updatedAt: now };
       tx.put(keys.transfers, id, changed);
       return { transfer: changed, sealed: true };
     });

@@ -160,7 +160,7 @@ class Head {
 }
 
 /** What a thrown thing says against an instance. */
-export function faultOf(thrown: unknown, offset: number): InspectionFault {
+function faultOf(thrown: unknown, offset: number): InspectionFault {
   if (thrown instanceof DicomError) {
     return { code: thrown.code, tag: thrown.tag, offset: thrown.offset, reason: thrown.reason };
   }

@@ -1,10 +1,12 @@
+import type { Form } from '../dicom/scan.ts';
+import type { FileRange } from '../storage/storage.ts';
 import type { ReportLanguage } from '../study/rendering/printed-report.ts';
 import type { Inspection, Piece } from './jobs.ts';
 
 /** A report to be made into an Encapsulated PDF instance, once. */
 export interface RenderJob {
   readonly of:
-    | { readonly kind: 'sr' }
+    | { readonly kind: 'sr'; readonly form: Form }
     /** `context`: the head of an instance of the study that the document belongs to. */
     | { readonly kind: 'pdf' | 'cda' | 'text'; readonly context: RenderContext };
   readonly source: readonly Piece[];
@@ -19,8 +21,9 @@ export interface RenderJob {
 
 /** Where the first bytes of an instance lie, of which there are `bytes`. */
 export interface RenderContext {
-  readonly pieces: readonly Piece[];
+  readonly pieces: readonly FileRange[];
   readonly bytes: number;
+  readonly form: Form;
 }
 
 export interface RenderResult {

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { inflateRawSync } from 'node:zlib';
 import { IDENTITY_BYTES } from '../dicom/limits.ts';
 import { scan } from '../dicom/scan.ts';
+import { slice } from '../storage/reader.ts';
 import { renderReport } from '../study/rendering/render-report.ts';
 import { type SourceContext, sourceContextOf } from '../study/rendering/source-context.ts';
 import { Inspector } from './inspector.ts';
@@ -11,24 +12,26 @@ import { OutputFile } from './output-file.ts';
 import { PieceReader } from './piece-reader.ts';
 import type { RenderContext, RenderJob, RenderResult } from './render-job.ts';
 
-/** Makes the instance and writes it. A report that cannot be read is a result. Rejects what reading or writing rejects. */
+/**
+ * Makes the instance and writes it. A report that cannot be read, or is too large, is a result. Rejects what
+ * reading or writing rejects.
+ */
 export async function render(job: RenderJob): Promise<RenderResult> {
   const reader = new PieceReader();
   const file = await open(job.into, 'r+');
   try {
-    const source = readAll(reader, job.source);
-    const rest = readAll(reader, job.deflatedRest);
-    const bytes = rest.byteLength === 0 ? source : Buffer.concat([source, inflated(rest)]);
     const { sourceSha256, language, of } = job;
+    const bytes = sourceOf(reader, job);
+    if (bytes === undefined) {
+      return notMade(`it is larger than ${(renderedBytesMax / 1024 ** 2).toString()} MiB`);
+    }
     const common = { bytes, sourceSha256, language };
     const rendered = renderReport(
       of.kind === 'sr'
-        ? { kind: 'sr', ...common }
+        ? { kind: 'sr', form: of.form, ...common }
         : { kind: of.kind, context: contextOf(reader, of.context), ...common },
     );
-    if ('fault' in rendered) {
-      return { inspection: undefined, bytes: 0, fault: rendered.fault };
-    }
+    if ('fault' in rendered) return notMade(rendered.fault);
     const { instance } = rendered;
     const out = new OutputFile(file);
     await out.empty();
@@ -43,23 +46,41 @@ export async function render(job: RenderJob): Promise<RenderResult> {
   }
 }
 
+function notMade(fault: string): RenderResult {
+  return { inspection: undefined, bytes: 0, fault };
+}
+
+/** Undefined when it is more than is held in memory. */
+function sourceOf(reader: PieceReader, { source, deflatedRest }: RenderJob): Buffer | undefined {
+  if (bytesOf(source) + bytesOf(deflatedRest) > renderedBytesMax) return undefined;
+  const head = readAll(reader, source);
+  if (deflatedRest.length === 0) return head;
+  try {
+    const maxOutputLength = renderedBytesMax - head.byteLength;
+    return Buffer.concat([head, inflateRawSync(readAll(reader, deflatedRest), { maxOutputLength })]);
+  } catch (thrown) {
+    if (thrown instanceof RangeError && 'code' in thrown && thrown.code === 'ERR_BUFFER_TOO_LARGE') {
+      return undefined;
+    }
+    throw thrown;
+  }
+}
+
 /** As much of the head as the inspection looked at, so that the same context is found each time. */
-function contextOf(reader: PieceReader, { pieces, bytes }: RenderContext): SourceContext {
+function contextOf(reader: PieceReader, { pieces, bytes, form }: RenderContext): SourceContext {
+  const there = bytesOf(pieces);
   let need = Math.min(bytes, IDENTITY_BYTES);
-  const all = readAll(reader, pieces);
   for (;;) {
-    const window = all.subarray(0, need);
-    const found = scan(window, bytes);
+    if (need > there) throw new RangeError('the head of the context is not all there');
+    const window = readAll(reader, slice(pieces, 0, need));
+    const found = scan(window, bytes, form);
     if (!('need' in found)) return sourceContextOf(window, found);
-    if (found.need > all.byteLength) throw new RangeError('the head of the context is not all there');
     need = found.need;
   }
 }
 
 function readAll(reader: PieceReader, pieces: readonly Piece[]): Buffer {
-  const bytes = pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0);
-  if (bytes > renderedBytesMax) throw new RangeError('a report to be rendered is too large');
-  const all = Buffer.allocUnsafeSlow(bytes);
+  const all = Buffer.allocUnsafeSlow(bytesOf(pieces));
   let at = 0;
   reader.read(pieces, (chunk) => {
     all.set(chunk, at);
@@ -68,6 +89,6 @@ function readAll(reader: PieceReader, pieces: readonly Piece[]): Buffer {
   return all;
 }
 
-function inflated(rest: Uint8Array): Buffer {
-  return inflateRawSync(rest, { maxOutputLength: renderedBytesMax });
+function bytesOf(pieces: readonly Piece[]): number {
+  return pieces.reduce((sum, piece) => sum + pieceBytes(piece), 0);
 }

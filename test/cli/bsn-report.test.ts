@@ -163,6 +163,24 @@ describe('sluis bsn-report', () => {
     ]);
   });
 
+  it('says of an entry that cannot be unpacked that it is damaged, and goes on', async () => {
+    const raw = Buffer.alloc(60, 0xff);
+    await put({
+      'a.zip': writeZip([
+        { name: 'a.dcm', data: instance(), raw },
+        { name: 'b.dcm', data: instance() },
+      ]),
+    });
+    expect((await rowsOf(folder.path)).slice(0, 2)).toMatchObject([
+      {
+        entry: 'a.dcm',
+        problem: 'NOT_READ',
+        detail: 'it cannot be read: it is damaged in the ZIP (Z_DATA_ERROR)',
+      },
+      { entry: 'b.dcm', problem: null },
+    ]);
+  });
+
   it('puts together what the files of a study and of a patient say', async () => {
     await put({
       1: instance(patientId('a'), study('1.1'), retired(ANNA)),
@@ -248,6 +266,30 @@ describe('sluis bsn-report', () => {
     } finally {
       process.chdir(at);
     }
+  });
+
+  it('writes csv that a Dutch spreadsheet, which parts cells at semicolons, does not run either', async () => {
+    await put({ 'a;=1+1': 'text', 'b; "@c': 'text', 'c;d': 'text' });
+    const { out } = await report('--format', 'csv', folder.path);
+    const cells = out
+      .split('\r\n')
+      .slice(1, 4)
+      .flatMap((line) => line.split(/[;,]/u));
+    expect(cells.filter((cell) => /^["\s]*[=+@-]/u.test(cell))).toEqual([]);
+    expect(out).toContain('a;\'=1+1"');
+    expect(out).toContain('c;d"');
+  });
+
+  it('says why a file cannot be read in words, and goes on', async () => {
+    await put({ b: instance(retired(ANNA)) });
+    await writeFile(Buffer.concat([Buffer.from(`${folder.path}/caf`), Buffer.from([0xe9])]), 'x');
+    const [first, second] = (await rowsOf(folder.path)).sort((a, b) =>
+      String(a.file) < String(b.file) ? -1 : 1,
+    );
+    expect([first, second].find((row) => row?.problem === 'NOT_READ')).toMatchObject({
+      detail: 'it cannot be read: it is not there any more, or its name is not in UTF-8 (ENOENT)',
+    });
+    expect([first, second].find((row) => row?.bsn === 'found')).toBeDefined();
   });
 
   it('writes a file that appears whole, for this user alone, and never in the place of another', async () => {

@@ -158,6 +158,24 @@ describe('sluis tag', () => {
     expect(untagged(original, await readFile(output ?? ''), edits).equals(original)).toBe(true);
   });
 
+  it('says so when the files that get one BSN name more than one patient, without naming them', async () => {
+    const of = (patientId: string): Buffer =>
+      part10(ct([{ tag: 0x00100020, vr: 'LO', value: patientId }]), 'explicit-le');
+    await mkdir(folder.file('two'));
+    for (const [name, bytes] of [
+      ['1', of('ZZD-4711')],
+      ['2', of('ZZD-4712')],
+      ['3', of('ZZD-4711')],
+    ] as const) {
+      await writeFile(folder.file('two', name), bytes);
+    }
+    const { code, lines, err } = await tag([folder.file('two')]);
+    expect([code, lines.length]).toEqual([0, 3]);
+    expect(err).toContain('these files name 2 different Patient IDs');
+    expect(err).not.toContain('471');
+    expect((await tag([folder.file('two', '1'), folder.file('two', '3')])).err).not.toContain('different');
+  });
+
   it('writes nothing for what is no DICOM, and ends with 1', async () => {
     await writeFile(folder.file('letter.txt'), 'dear colleague');
     const { code, lines } = await tag([folder.file('letter.txt'), folder.file('study')]);

@@ -8,7 +8,7 @@ export interface WatchedTerminal {
 
 /** A terminal whose two streams can be read afterwards. */
 export function watchedTerminal(
-  options: { env?: Record<string, string>; input?: string; isTTY?: boolean } = {},
+  options: { env?: Record<string, string>; input?: string; isTTY?: boolean; outIsTTY?: boolean } = {},
 ): WatchedTerminal {
   const [out, err]: [string[], string[]] = [[], []];
   const screen = (lines: string[], isTTY: boolean) => ({
@@ -24,7 +24,7 @@ export function watchedTerminal(
   }
   return {
     terminal: new Terminal(
-      screen(out, false),
+      screen(out, options.outIsTTY ?? false),
       screen(err, options.isTTY ?? false),
       input(),
       options.env ?? {},

@@ -124,10 +124,9 @@ const variants: readonly Variant[] = [
     decides: ANNA,
   },
   {
-    name: 'in the retired place without its leading zero',
-    has: [retired(SHORT)],
-    finds: [[ZERO, '0010,1000', 'agreed-place']],
-    decides: ZERO,
+    name: 'in the retired place as eight digits, which hospitals give their patients, too',
+    has: [retired(`${SHORT}\\10${SHORT}99`)],
+    finds: [[ZERO, '0010,1000', 'hint']],
   },
   {
     name: 'in the retired place twice',

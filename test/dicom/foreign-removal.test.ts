@@ -67,6 +67,32 @@ describe.each(ENCODINGS)('in %s, a foreign element', (encoding) => {
     const before = counted(ct([history(0x5533), long]), 0x5533, encoding);
     expectStripped(before, [history(0x5533)], ct([long, tagged]));
   });
+
+  it('takes the length of its group with it when the group goes on right behind what is looked at', () => {
+    const last: Built = { tag: 0x55339999, vr: 'UN', value: 'ab' };
+    const filled = (bytes: number) => {
+      const filler: Built = { tag: 0x55335534, vr: 'UN', value: Buffer.alloc(bytes, 1) };
+      return counted(ct([history(0x5533), filler, last]), 0x5533, encoding);
+    };
+    const empty = part10(filled(0), encoding).indexOf(dataset([last], encoding));
+    for (const room of [0, 2, 6, 8]) {
+      const before = filled(128 * 1024 - room - empty);
+      const after = ct([tagged, ...before.filter(({ tag }) => tag > 0x55335533 && tag < 0x7fe00000)]);
+      expectStripped(before, [history(0x5533)], after);
+    }
+  });
+
+  it('is counted out of its group behind a (0400,0561) that is none', () => {
+    for (const [vr, value] of [
+      ['LO', 'text'],
+      ['SQ', 'no items'],
+    ] as const) {
+      const broken: Built = { tag: 0x04000561, vr, value };
+      const before = counted(ct([broken, creator(0x5533), history(0x5533)]), 0x5533, encoding);
+      const after = counted(ct([broken, creator(0x5533), tagged]), 0x5533, encoding);
+      expectStripped(before, [history(0x5533)], after);
+    }
+  });
 });
 
 describe('a head with more private groups than are counted', () => {

@@ -15,7 +15,8 @@ export function modelled(
   const writes = form !== null || dialect.otherPatientIds;
   const exchanged = bsn !== undefined && dialect.patientId === 'bsn' && form !== null;
   const id = text(before.get(ID));
-  const isOwn = id !== '' && text(before.get(ISSUER)) === '' && !says(before.get(QUALIFIERS));
+  const isOwn = id !== '' && text(before.get(ISSUER)) === '' && !names(before.get(QUALIFIERS));
+  const [, , code = ''] = said(before.get(QUALIFIERS));
   const put = (tag: number, vr: string, value: string) => {
     if (text(before.get(tag)) !== value || !before.has(tag)) after.set(tag, { tag, vr, value });
   };
@@ -32,13 +33,13 @@ export function modelled(
     if (id === bsn && form !== null) {
       put(ISSUER, 'LO', form.issuerOfPatientId);
       putQualifiers(qualifiers(form.universalEntityId, form.universalEntityIdType, form.identifierTypeCode));
-    } else {
+    } else if (id !== bsn) {
       const prefix = `${issuer.issuerOfPatientId}-`;
-      const fits = prefix.length + id.length <= 64 && !id.startsWith(prefix);
+      const fits = prefix.length + id.length <= 64 && !id.startsWith(prefix) && !id.includes('\\');
       if (recipe.patientId === 'prefix' && fits) put(ID, 'LO', prefix + id);
       put(ISSUER, 'LO', issuer.issuerOfPatientId);
       if (issuer.universalEntityId !== null)
-        putQualifiers(qualifiers(issuer.universalEntityId, issuer.universalEntityIdType ?? '', ''));
+        putQualifiers(qualifiers(issuer.universalEntityId, issuer.universalEntityIdType ?? '', code));
     }
   }
 
@@ -70,8 +71,9 @@ export function modelled(
   const priors = [...before.values()].filter((element) => after.get(element.tag) !== element);
   if (priors.length > 0 && record !== undefined && dialect.originalAttributes) {
     const old = before.get(ORIGINAL);
+    const isExplicit = encoding !== 'implicit-le' && old?.vr !== 'UN';
     const entry = [
-      { tag: 0x04000550, vr: 'SQ', items: [priors] },
+      { tag: 0x04000550, vr: 'SQ', items: [isExplicit ? priors.map(withLengthOfUn) : priors] },
       { tag: 0x04000562, vr: 'DT', value: record.modifiedAt },
       { tag: 0x04000563, vr: 'LO', value: record.modifyingSystem },
       { tag: 0x04000564, vr: 'LO', value: record.source },
@@ -111,15 +113,11 @@ function moved(
   const old = before.get(QUALIFIERS);
   if (issuer === undefined) return idItem(id, text(before.get(ISSUER)), type, says(old) ? old : undefined);
   const { issuerOfPatientId, universalEntityId, universalEntityIdType } = issuer;
-  const own =
-    universalEntityId === null
-      ? undefined
-      : {
-          tag: QUALIFIERS,
-          vr: 'SQ',
-          items: [qualifiers(universalEntityId, universalEntityIdType ?? '', '')],
-        };
-  return idItem(id, issuerOfPatientId, type, own);
+  const [, , code = ''] = said(old);
+  const entity = universalEntityId === null ? undefined : [universalEntityId, universalEntityIdType ?? ''];
+  const kept = says(old) ? old : undefined;
+  const own = entity && { tag: QUALIFIERS, vr: 'SQ', items: [qualifiers(...entity, code)] };
+  return idItem(id, issuerOfPatientId, type, own ?? kept);
 }
 
 function idItem(id: string, issuer: string, type: string, qualifying: Built | undefined): Built[] {
@@ -155,6 +153,13 @@ function says(element: Built | undefined): boolean {
   return (element?.items ?? []).some((item) => item.some((one) => raw(one) !== '' || says(one)));
 }
 
+/** More than which kind of number it is. */
+function names(element: Built | undefined): boolean {
+  return (element?.items ?? []).some((item) =>
+    item.some((one) => one.tag !== 0x00400035 && (raw(one) !== '' || names(one))),
+  );
+}
+
 function raw(element: Built): string {
   const { value = '' } = element;
   return typeof value === 'string' ? value : Buffer.from(value).toString('latin1');
@@ -166,4 +171,12 @@ function text(element: Built | undefined): string {
 
 function endTrimmed(value: string): string {
   return value.replace(/[ \0]+$/, '');
+}
+
+/** A UN of undefined length is recorded with its length: not every reader finds the end of one. */
+export function withLengthOfUn(element: Built): Built {
+  const items = element.items?.map((item) => item.map(withLengthOfUn));
+  const closed = element.vr === 'UN' && element.open === true ? { ...element, open: false } : element;
+  // What is in a UN is implicit, where there is no UN.
+  return items === undefined || element.vr === 'UN' ? closed : { ...closed, items };
 }

@@ -64,6 +64,23 @@ describe.each(ENCODINGS)('in %s', (encoding) => {
       }
     });
 
+    it('gets it beside the kind of number it is, which names no issuer and is kept', () => {
+      const kind: Built = { tag: 0x00400035, vr: 'CS', value: 'MR' };
+      const before = without(id('123'), qualifiers(kind));
+      const named = [id('123'), issuer('NOORD'), qualifiers(entity, iso, kind)];
+      expectPatched(before, recipe, without(...named));
+      const byName = [id('123'), issuer('NOORD'), qualifiers(kind)];
+      expectPatched(before, { ...recipe, issuer: NAME_ONLY }, without(...byName));
+      const exchange = { dialect: PATIENTID_BSN, bsn: ANNA };
+      for (const [given, [number, name, said]] of [
+        [NOORD, named],
+        [NAME_ONLY, byName],
+      ] as const) {
+        const moved = [number, name, type('TEXT'), said] as Built[];
+        expectPatched(before, { ...exchange, issuer: given }, without(...bsnItem(ANNA), others(moved)));
+      }
+    });
+
     it('keeps qualifiers that say nothing when the sender has no entity', () => {
       const empty = { ...qualifiers(), open: true };
       const wanted = without(id('123'), issuer('NOORD'), empty);
@@ -91,6 +108,12 @@ describe.each(ENCODINGS)('in %s', (encoding) => {
       expectPatched(before, { ...recipe, bsn: ANNA, patientId: 'prefix' }, after);
     });
 
+    it('is nobody’s when it is the BSN and the dialect does not say who issues that', () => {
+      const dialect = { ...LEGACY_1000, otherPatientId: null };
+      const after = without(id(ANNA), retired(ANNA));
+      expectPatched(without(id(ANNA)), { ...recipe, dialect, bsn: ANNA }, after);
+    });
+
     it('goes as it came in the dialect none', () => {
       expectPatched(without(id('123')), { ...recipe, dialect: NONE, bsn: ANNA }, without(id('123')));
     });
@@ -107,6 +130,10 @@ describe.each(ENCODINGS)('in %s', (encoding) => {
     it('puts the issuer in front of the number, once', () => {
       expectPatched(without(id(' 123 ')), recipe, without(id('NOORD-123'), issuer('NOORD')));
       expectPatched(without(id('NOORD-123')), recipe, without(id('NOORD-123'), issuer('NOORD')));
+    });
+
+    it('leaves two numbers, of which one only would have it', () => {
+      expectPatched(without(id('12\\34')), recipe, without(id('12\\34'), issuer('NOORD')));
     });
 
     it('leaves the number when it would be longer than 64 characters, or is not of the sender', () => {
@@ -227,6 +254,26 @@ describe.each(ENCODINGS)('in %s', (encoding) => {
       expectPatched(ct([retired(room)]), recipe, both(`${room}\\${ANNA}`));
       if (encoding !== 'implicit-le') expectPatched(ct([retired('A', 'LT')]), recipe, both('A', 'LT'));
     });
+
+    it('leaves an element that would be longer than is ever read again', () => {
+      for (const vr of ['UN', 'LO']) {
+        const full = 'x'.repeat(vr === 'LO' && encoding !== 'implicit-le' ? 65_526 : 65_528);
+        expectPatched(ct([retired(full, vr)]), recipe, both(full, vr));
+      }
+    });
+  });
+
+  it('Other Patient IDs are never made longer than is read again: the instance goes as it came', () => {
+    const patch = (bytes: number) => {
+      const original = part10(ct([others([id('x'.repeat(bytes))])]), encoding);
+      const { edits, refused } = patchWith(original, { dialect: NL_2010, bsn: ANNA });
+      if (refused === null) scanWhole(applyEdits(original, edits));
+      else expect(edits).toEqual([]);
+      return refused;
+    };
+    expect(patch(1000)).toBeNull();
+    for (let bytes = 65_000; bytes < 65_500; bytes += 2) patch(bytes);
+    expect(patch(65_498)).toBe('NO_RECORD');
   });
 });
 
@@ -246,13 +293,17 @@ describe('a recipe', () => {
     expect(() => patchWith(original, { ...recipe, issuer: { ...NAME_ONLY, ...wrong } })).toThrow(RangeError);
   });
 
-  it.each([{ modifiedAt: 'now' }, { modifiedAt: '2026-02-14' }, { modifyingSystem: '' }, { source: 'A\\B' }])(
-    'is refused when its record cannot be written: %j',
-    (wrong) => {
-      const record = { modifiedAt: '20260214', modifyingSystem: 'SLUIS', source: '', ...wrong };
-      expect(() => patchWith(original, { ...recipe, record })).toThrow(RangeError);
-    },
-  );
+  it.each([
+    { modifiedAt: 'now' },
+    { modifiedAt: '2026-02-14' },
+    { modifiedAt: '202602141' },
+    { modifiedAt: '20260214.5' },
+    { modifyingSystem: '' },
+    { source: 'A\\B' },
+  ])('is refused when its record cannot be written: %j', (wrong) => {
+    const record = { modifiedAt: '20260214', modifyingSystem: 'SLUIS', source: '', ...wrong };
+    expect(() => patchWith(original, { ...recipe, record })).toThrow(RangeError);
+  });
 
   it('is refused when the BSN is to be the Patient ID and nothing says who issues it', () => {
     const dialect = { ...PATIENTID_BSN, otherPatientId: null };

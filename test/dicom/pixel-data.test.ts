@@ -165,6 +165,7 @@ describe('encapsulated pixel data', () => {
     ['HTJ2K', '1.2.840.10008.1.2.4.201'],
     ['JPEG XL', '1.2.840.10008.1.2.4.110'],
     ['RLE', '1.2.840.10008.1.2.5'],
+    ['no compression', '1.2.840.10008.1.2.1.98'],
   ])('of %s has at least one fragment that holds something for each frame', (_, syntax) => {
     expect(verdict([...frames('2'), fragments(4, 6)], syntax)).toEqual(whole);
     expect(verdict([...frames('2'), fragments(4, 6, 8, 2)], syntax)).toEqual(whole);

@@ -75,12 +75,12 @@ describe('what people do wrong', () => {
     throw new Error('the transfer was not decided');
   };
 
-  it('a text file is refused by name before anything is sent', async () => {
-    const path = folder.file('notes.txt');
-    writeFileSync(path, 'Geachte collega, hierbij de beelden.\n'.repeat(20));
+  it('a letter of a word processor is refused by name before anything is sent', async () => {
+    const path = folder.file('letter.doc');
+    writeFileSync(path, Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(600)]));
     const sender = await send(path);
     expect((await sender.exited).code).toBe(1);
-    expect(told(sender)).toMatch(/notes\.txt.*DICOM/s);
+    expect(told(sender)).toMatch(/letter\.doc.*send reports as PDF, CDA or plain text/s);
   });
 
   it('a text file that is uploaded as DICOM is rejected, with the reason in words', async () => {

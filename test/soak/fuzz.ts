@@ -43,7 +43,7 @@ if (
  * MiB for the whole process. Two workers hold the sources twice and a mutant of some tens of KiB each, so that
  * this is what a reader would go over that believes one length of a file.
  */
-const RSS_MAX = 768;
+const RSS_MAX = 384;
 
 const report = await runFuzz({
   seed,

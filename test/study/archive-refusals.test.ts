@@ -2,7 +2,7 @@ import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { listArchive } from '../../src/study/archive.ts';
 import { writeZip, type ZipFile } from '../support/zip.ts';
-import { image, names, ZIP } from './archive-support.ts';
+import { dicom, image, names, ZIP } from './archive-support.ts';
 import { readsOf, walkThrough } from './support.ts';
 
 const faultOf = async (whole: Uint8Array): Promise<string> => {
@@ -100,6 +100,11 @@ describe('an archive that is wrong', () => {
     [
       'with data longer than it says',
       writeZip([image('a', { central: { bytes: 9 }, local: { bytes: 9 } })]),
+      'MALFORMED',
+    ],
+    [
+      'with a folder that holds data',
+      writeZip([a, { name: 'b/', data: Buffer.alloc(0), raw: deflateRawSync(dicom()) }]),
       'MALFORMED',
     ],
     [

@@ -23,51 +23,53 @@ const ISSUER = 0x0010_0021;
 const QUALIFIERS = 0x0010_0024;
 const RETIRED_IDS = 0x0010_1000;
 const OTHER_IDS = 0x0010_1002;
+const ORIGINAL = 0x0400_0561;
 /** In the order of their tags, which is that of the edits. */
-const ADDED_TO = [ISSUER, QUALIFIERS, RETIRED_IDS, OTHER_IDS] as const;
-const WALKED_INTO = new Set<number>([QUALIFIERS, OTHER_IDS]);
+const ADDED_TO = [ISSUER, QUALIFIERS, RETIRED_IDS, OTHER_IDS, ORIGINAL] as const;
+const WALKED_INTO = new Set<number>([QUALIFIERS, OTHER_IDS, ORIGINAL]);
 
-/** Group 0010 of a dataset. */
-export interface PatientGroup {
+/** Who a dataset is about, and the record of changes: its elements up to (0400,0561). */
+export interface IdentityElements {
   readonly elements: ReadonlyMap<number, WalkedElement>;
-  /** Its elements stand in the order of their tags, each once. */
+  /** They stand in the order of their tags, each once. */
   readonly ascending: boolean;
   /** Where an element with this tag would begin. */
   placeOf(tag: number): number;
   /** Where group 0010 ends. */
-  readonly end: number;
+  readonly groupEnd: number;
 }
 
-export function patientGroup(bytes: Buffer, datasetAt: number, form: Form): PatientGroup {
+export function identityElements(bytes: Buffer, datasetAt: number, form: Form): IdentityElements {
   const elements = new Map<number, WalkedElement>();
   let ascending = true;
   let last = 0;
-  let end = datasetAt;
+  let groupEnd = datasetAt;
   for (const element of walk(bytes, datasetAt, bytes.byteLength, form, WALKED_INTO)) {
-    if (element.tag > 0x0010_ffff) break;
+    if (element.tag > ORIGINAL) break;
     if (element.tag <= last) ascending = false;
     last = element.tag;
     elements.set(element.tag, element);
-    end = element.end;
+    if (element.tag <= 0x0010_ffff) groupEnd = element.end;
   }
   const placeOf = (tag: number): number =>
     [...elements.values()]
       .filter((one) => one.tag < tag)
       .reduce((at, one) => Math.max(at, one.end), datasetAt);
-  return { elements, ascending, placeOf, end };
+  return { elements, ascending, placeOf, groupEnd };
 }
 
 /**
  * What was added, as far as that can explain a difference, or why it is not permitted: an issuer for a Patient
- * ID that had none, a value behind those of the retired (0010,1000), an item behind those of (0010,1002).
+ * ID that had none, a value behind those of the retired (0010,1000), an item behind those of (0010,1002), and
+ * one behind those of (0400,0561) that keeps what stood in the last two.
  */
 export function findAdditions(
-  source: PatientGroup,
-  delivered: PatientGroup,
+  source: IdentityElements,
+  delivered: IdentityElements,
   before: Buffer,
   after: Buffer,
 ): Addition[] | string {
-  if (source.ascending && !delivered.ascending) return 'delivered has group 0010 out of order';
+  if (source.ascending && !delivered.ascending) return 'delivered has elements out of order';
   const additions: Addition[] = [];
   for (const tag of ADDED_TO) {
     const there = source.elements.get(tag);
@@ -87,9 +89,9 @@ export function findAdditions(
 }
 
 /** An element that the source does not have. */
-function added(tag: number, source: PatientGroup, now: WalkedElement, after: Buffer): Addition | string {
+function added(tag: number, source: IdentityElements, now: WalkedElement, after: Buffer): Addition | string {
   const items = now.items?.length ?? 0;
-  if ((tag === OTHER_IDS || tag === QUALIFIERS) && items !== 1) {
+  if ((tag === OTHER_IDS || tag === QUALIFIERS || tag === ORIGINAL) && items !== 1) {
     return items === 0
       ? `delivered has an empty ${named(tag)}`
       : `${named(tag)} was added with ${items.toString()} items`;
@@ -109,7 +111,7 @@ function appended(
   before: Buffer,
   after: Buffer,
 ): Addition | string {
-  if (tag === OTHER_IDS) return appendedItem(there, now, before, after);
+  if (tag === OTHER_IDS || tag === ORIGINAL) return appendedItem(there, now, before, after);
   if (tag === RETIRED_IDS) return appendedValue(there, now, before, after);
   return `${named(tag)} was changed`;
 }
@@ -122,14 +124,20 @@ function appendedItem(
 ): Addition | string {
   const [were, are] = [there.items ?? [], now.items ?? []];
   const item = are.at(-1);
-  if (item === undefined) return 'delivered has an empty (0010,1002)';
+  const name = named(there.tag);
+  if (item === undefined) return `delivered has an empty ${name}`;
   if (are.length !== were.length + 1) {
-    return `(0010,1002) went from ${were.length.toString()} to ${are.length.toString()} items`;
+    return `${name} went from ${were.length.toString()} to ${are.length.toString()} items`;
   }
-  if (now.openEnded !== there.openEnded) return '(0010,1002) changed between defined and undefined length';
+  if (now.openEnded !== there.openEnded) return `${name} changed between defined and undefined length`;
   const insert = after.subarray(item.at, item.end);
   const edits = [...lengthField(there, now, before, after), { at: there.valueEnd, remove: 0, insert }];
-  return { tag: digits(OTHER_IDS), edits, insertedAt: there.valueEnd, item };
+  return {
+    tag: digits(there.tag),
+    edits,
+    insertedAt: there.valueEnd,
+    item: there.tag === OTHER_IDS ? item : undefined,
+  };
 }
 
 /** One more value of a text, with a backslash between; padding may go and come. */

@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
-import { type Edit, findAdditions, GROUP_LENGTH, patientGroup } from './additions.ts';
+import { type Edit, findAdditions, GROUP_LENGTH, identityElements } from './additions.ts';
 import { datasetOf } from './dicom-file.ts';
 import { type Form, MalformedDicom, readNumber } from './dicom-walk.ts';
 import { type OtherPatientId, readOtherPatientId } from './other-patient-id.ts';
@@ -55,8 +55,8 @@ function inflated(bytes: Buffer, datasetAt: number): Buffer {
 }
 
 function compareDatasets(before: Buffer, after: Buffer, datasetAt: number, form: Form): Comparison {
-  const source = patientGroup(before, datasetAt, form);
-  const delivered = patientGroup(after, datasetAt, form);
+  const source = identityElements(before, datasetAt, form);
+  const delivered = identityElements(after, datasetAt, form);
   const additions = findAdditions(source, delivered, before, after);
   if (typeof additions === 'string') return different(`${additions}; ${whereDifferent(before, after)}`);
   if (additions.length === 0) return different(`nothing was added; ${whereDifferent(before, after)}`);
@@ -65,7 +65,7 @@ function compareDatasets(before: Buffer, after: Buffer, datasetAt: number, form:
   const [there, now] = [source.elements.get(GROUP_LENGTH), delivered.elements.get(GROUP_LENGTH)];
   if (there !== undefined && now !== undefined) {
     const stated = readNumber(after, now.valueAt, form);
-    const counted = delivered.end - now.end;
+    const counted = delivered.groupEnd - now.end;
     if (stated !== counted) {
       return different(`(0010,0000) says ${stated.toString()}, its group has ${counted.toString()} bytes`);
     }

@@ -18,23 +18,47 @@ export interface PixelData {
  * inflated dataset. Of one that is cut off everything from the element on counts.
  */
 export function pixelDataOf(file: Buffer): PixelData {
-  const { datasetAt, form, deflated, transferSyntaxUid } = datasetOf(file);
+  const { transferSyntaxUid } = datasetOf(file);
+  const found = find(file);
+  if (found?.from === undefined) return { transferSyntaxUid, sha256: undefined, bytes: 0 };
+  const part = found.bytes.subarray(found.from, found.to);
+  const sha256 = createHash('sha256').update(part).digest('hex');
+  return { transferSyntaxUid, sha256, bytes: part.byteLength };
+}
+
+/** Between the file meta and the pixels; of a deflated file in its inflated form. Undefined when it has no pixels. */
+export function editable(file: Buffer): { from: number; to: number } | undefined {
+  const found = find(file);
+  return found?.from === undefined ? undefined : { from: found.datasetAt, to: found.from };
+}
+
+interface Found {
+  /** The file, its dataset inflated. */
+  readonly bytes: Buffer;
+  readonly datasetAt: number;
+  /** Of the pixels; undefined when there are none. */
+  readonly from: number | undefined;
+  readonly to: number;
+}
+
+function find(file: Buffer): Found | undefined {
+  const { datasetAt, form, deflated } = datasetOf(file);
   const inflated = deflated ? withInflatedDataset(file) : { bytes: file, datasetAt };
-  if (typeof inflated === 'string') return { transferSyntaxUid, sha256: undefined, bytes: 0 };
+  if (typeof inflated === 'string') return undefined;
   const { bytes } = inflated;
-  let from = datasetAt;
+  let next = datasetAt;
   try {
     for (const { tag, at, end } of walk(bytes, datasetAt, bytes.byteLength, form)) {
-      if (PIXELS.has(tag)) return { transferSyntaxUid, ...hashOf(bytes.subarray(at, end)) };
-      from = end;
+      if (PIXELS.has(tag)) return { bytes, datasetAt, from: at, to: end };
+      next = end;
     }
   } catch (error) {
     if (!(error instanceof MalformedDicom)) throw error;
-    if (from + 4 <= bytes.byteLength && isPixelTag(bytes, from, form.bigEndian)) {
-      return { transferSyntaxUid, ...hashOf(bytes.subarray(from)) };
+    if (next + 4 <= bytes.byteLength && isPixelTag(bytes, next, form.bigEndian)) {
+      return { bytes, datasetAt, from: next, to: bytes.byteLength };
     }
   }
-  return { transferSyntaxUid, sha256: undefined, bytes: 0 };
+  return { bytes, datasetAt, from: undefined, to: 0 };
 }
 
 function isPixelTag(bytes: Buffer, at: number, bigEndian: boolean): boolean {
@@ -42,8 +66,3 @@ function isPixelTag(bytes: Buffer, at: number, bigEndian: boolean): boolean {
   const element = bigEndian ? bytes.readUInt16BE(at + 2) : bytes.readUInt16LE(at + 2);
   return PIXELS.has(group * 0x1_00_00 + element);
 }
-
-const hashOf = (part: Buffer): { sha256: string; bytes: number } => ({
-  sha256: createHash('sha256').update(part).digest('hex'),
-  bytes: part.byteLength,
-});

@@ -129,7 +129,7 @@ describe('checking', () => {
       const follow = { walk: null, instances: many.length, state: 'done' } as const;
       // It gives the event loop back five times; meanwhile something comes that stops the transfer.
       const first = large.checking.settle(id);
-      await large.checking.record(id, upload, [flawed(finding, 'SYNTAX_LIES')], follow);
+      await large.recording.found(id, upload, [flawed(finding, 'SYNTAX_LIES')], follow);
       const settled = await Promise.all([first, large.checking.settle(id)]);
       expect(settled.filter((found) => found !== undefined)).toMatchObject([
         { state: 'held', reasons: ['SYNTAX_LIES'] },
@@ -145,7 +145,7 @@ describe('checking', () => {
     const { id } = await world.open();
     const upload = await world.arrive(id, [flawed(first, 'SYNTAX_LIES')]);
     const follow = { walk: null, instances: 2, state: 'done' } as const;
-    const late = world.checking.record(id, upload, [flawed(second, 'TRUNCATED')], follow);
+    const late = world.recording.found(id, upload, [flawed(second, 'TRUNCATED')], follow);
     const settled = await world.checking.settle(id);
     await late;
     expect(settled).toMatchObject({ state: 'held', reasons: ['SYNTAX_LIES', 'TRUNCATED'] });
@@ -182,9 +182,9 @@ describe('checking', () => {
     await world.state.commit((tx) => world.transfers.claim(tx, upload));
     const id = world.state.get(keys.uploads, upload.id)?.transfer ?? '';
     const follow = { walk: null, instances: 2, state: 'following' } as const;
-    await world.checking.record(id, upload.id, found, follow);
+    await world.recording.found(id, upload.id, found, follow);
     expect(await world.checking.settle(id)).toBeUndefined();
-    await world.checking.record(id, upload.id, [], { ...follow, state: 'done' });
+    await world.recording.found(id, upload.id, [], { ...follow, state: 'done' });
     expect(await world.checking.settle(id)).toMatchObject({ state: 'ready', instances: 2 });
   });
 
@@ -204,7 +204,7 @@ describe('checking', () => {
     const late = await world.arrive(id, [], 'following');
     await world.arrive(id, found);
     await world.checking.settle(id);
-    await world.checking.record(id, late, await study(1), { walk: null, instances: 1, state: 'following' });
+    await world.recording.found(id, late, await study(1), { walk: null, instances: 1, state: 'following' });
     expect(world.state.get(keys.follows, late)?.state).toBe('done');
     expect(world.transfer(id)).toMatchObject({ state: 'ready', instances: 2 });
   });
@@ -239,7 +239,7 @@ describe('checking', () => {
     await world.arrive(id, [first, second]);
     // As many as are listed have come, but the right one may still come.
     expect(await world.checking.settle(id)).toBeUndefined();
-    await world.checking.record(id, late, [], { walk: null, instances: 0, state: 'done' });
+    await world.recording.found(id, late, [], { walk: null, instances: 0, state: 'done' });
     expect(await world.checking.settle(id)).toMatchObject({
       state: 'held',
       reasons: expect.arrayContaining(['DIGEST_DIFFERS']) as unknown,
@@ -391,6 +391,20 @@ describe('checking', () => {
       state: 'held',
       reasons: ['PACKAGE_BROKEN'],
     });
+  });
+
+  it('decides nothing for a mailbox that is not in the address book, and goes on when it is there again', async () => {
+    const found = await study(2);
+    const { id } = await world.open({ to: ['noord.main', 'noord.mri'] });
+    await world.transfers.seal(zuid, id, manifestOf(found));
+    await world.arrive(id, found);
+    const mailbox = world.addressBook.mailbox('noord.mri');
+    await world.state.commit((tx) => tx.remove(keys.mailboxes, mailbox.id));
+    await expect(world.checking.settle(id)).rejects.toMatchObject({ code: 'SLUIS_MAILBOX_UNKNOWN' });
+    expect(world.transfer(id).state).toBe('receiving');
+    expect([...world.state.list(keys.deliveriesOf, { prefix: [id] })]).toEqual([]);
+    await world.state.commit((tx) => tx.put(keys.mailboxes, mailbox.id, mailbox));
+    expect(await world.checking.settle(id)).toMatchObject({ state: 'ready' });
   });
 
   it('stops counting at its limits', async () => {

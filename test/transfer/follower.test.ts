@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import type { Priority, TransferRecord } from '../../src/state/records.ts';
-import { Checking } from '../../src/transfer/checking.ts';
 import { Examiner } from '../../src/transfer/examiner.ts';
-import { Follower } from '../../src/transfer/follower.ts';
+import { Follower, type FollowerParts } from '../../src/transfer/follower.ts';
+import { Recording } from '../../src/transfer/recording.ts';
 import { transferView } from '../../src/transfer/views.ts';
 import { WorkerLost } from '../../src/work/errors.ts';
 import type { Inspection } from '../../src/work/jobs.ts';
@@ -41,23 +41,18 @@ describe('the follower', () => {
     await world.close();
   });
 
-  const checkingOf = (limits = transferLimits): Checking => {
-    return new Checking({ ...world, limits, onReady: () => undefined });
-  };
-  const open = (checking = world.checking, workers = pool, retryMs = 1): Follower => {
-    const { state, storage, log } = world;
+  const open = (parts: Partial<FollowerParts> = {}, workers = pool): Follower => {
     return new Follower({
-      state,
-      storage,
+      ...world,
       examiner: new Examiner({ ...world, pool: workers, limits: transferLimits }),
       pool: workers,
       archiveBytesMax: transferLimits.transferBytesMax,
-      log,
-      checking,
-      retryMs,
+      retryMs: 1,
       onSettled: (one) => settled.push(one),
+      ...parts,
     });
   };
+  const roomyRecording = (): Recording => new Recording({ ...world, limits: roomy });
   const until = (holds: () => boolean): Promise<void> => waitUntil(holds, () => world.lines);
   const study = (instances: number) => [
     ...generateStudy({ modality: 'CT', instances, seed: seed++, bytesPerInstance: 2048 }),
@@ -110,9 +105,8 @@ describe('the follower', () => {
     const instances = study(2);
     const id = await sealed(instances);
     const { id: one } = await upload(id, instances);
-    const killed = checkingOf();
-    killed.settle = () => new Promise(() => undefined);
-    open(killed).follow(one);
+    const killed = { settle: () => new Promise<undefined>(() => undefined) };
+    open({ checking: killed }).follow(one);
     await until(() => world.state.get(keys.follows, one)?.state === 'done');
     expect(world.transfer(id).state).toBe('receiving');
     await follower.start();
@@ -200,7 +194,7 @@ describe('the follower', () => {
     const three = await upload(id, [{ bytes: zeros }, { bytes: zeros }, { bytes: zeros }], 0.1);
     const begun = vi.spyOn(pool, 'inspectChain');
     const inspected = vi.spyOn(pool, 'inspect');
-    const large = open(checkingOf(roomy));
+    const large = open({ recording: roomyRecording() });
     for (const [share, parts] of [
       [0.1, 0],
       [0.4, 1],
@@ -225,7 +219,7 @@ describe('the follower', () => {
     const workers = new WorkPool({ workers: 1 });
     await workers.start();
     const begun = vi.spyOn(workers, 'inspectChain');
-    const large = open(checkingOf(roomy), workers);
+    const large = open({ recording: roomyRecording() }, workers);
     const uploads = [];
     for (let number = 1; number <= 3; number++) {
       const one = await upload(id, parts, 0.18);
@@ -252,7 +246,7 @@ describe('the follower', () => {
   });
 
   it('does not try again before its time, however often more is published', async () => {
-    const patient = open(world.checking, pool, 60_000);
+    const patient = open({ retryMs: 60_000 });
     const tried = vi.spyOn(pool, 'inspect').mockRejectedValue(new WorkerLost());
     const instances = study(2);
     const { id } = await upload(await sealed(instances), instances);

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyRing } from '../../src/access/key-ring.ts';
-import type { InstanceRecord, TransferRecord } from '../../src/state/records.ts';
+import type { InstanceRecord, NestedIdentityPolicy, TransferRecord } from '../../src/state/records.ts';
 import type { ObjectId } from '../../src/storage/storage.ts';
 import { demographicMacs } from '../../src/transfer/demographics.ts';
 import { findingOf } from '../../src/transfer/finding.ts';
 import { Judgement } from '../../src/transfer/judgement.ts';
+import { renderedMax } from '../../src/transfer/limits.ts';
 import { Manifest } from '../../src/transfer/manifest.ts';
 import { Inspector } from '../../src/work/inspector.ts';
 import { type Built, ct, part10 } from '../dicom/builder.ts';
@@ -49,11 +50,15 @@ describe('a judgement', () => {
   };
 
   const transfer = { reasons: [], priority: 'routine', selfManifest: true, instances: 1, bsn: null };
-  const verdictOn = (records: readonly InstanceRecord[], change: Partial<TransferRecord> = {}) => {
+  const verdictOn = (
+    records: readonly InstanceRecord[],
+    change: Partial<TransferRecord> = {},
+    nestedIdentity: readonly NestedIdentityPolicy[] = [],
+  ) => {
     const judgement = new Judgement(null);
     for (const one of records) judgement.add(one, undefined);
     const looked = { ...transfer, ...change } as unknown as TransferRecord;
-    return judgement.verdict(looked, { allKnown: true, nestedIdentity: [] });
+    return judgement.verdict(looked, { allKnown: true, nestedIdentity });
   };
   const reasonsFor = (...people: readonly Person[]): readonly string[] =>
     verdictOn(people.map((person) => record(person)))?.reasons ?? [];
@@ -143,6 +148,41 @@ describe('a judgement', () => {
     expect(of(keyRing)).toEqual(of(keyRing));
     expect(of(other)?.birthDate).not.toBe(of(keyRing)?.birthDate);
     expect(of(keyRing)?.birthDate).toMatch(/^[0-9a-f]{16}$/);
+  });
+
+  const inStandard = { tag: 0x00400275, at: 900, bytes: 100 };
+  const inPrivate = { tag: 0x00091010, at: 500, bytes: 100 };
+  it.each<readonly [string, readonly (typeof inPrivate)[], readonly NestedIdentityPolicy[], string]>([
+    ['that keep it', [inStandard], ['keep-and-flag', 'keep-and-flag'], 'ready'],
+    ['one of which holds it', [inPrivate], ['keep-and-flag', 'hold'], 'held'],
+    ['that have it taken out', [inPrivate], ['strip', 'keep-and-flag'], 'ready'],
+    [
+      'one of which has more taken out than can be',
+      [inPrivate, inStandard],
+      ['keep-and-flag', 'strip'],
+      'held',
+    ],
+    ['one of which has taken out what is too much to list', [], ['strip'], 'held'],
+  ])('of what names somebody else, for mailboxes %s (%j, %j), is %s', (_, foreign, policies, state) => {
+    const named = { reasons: ['NESTED_IDENTITY'], foreign };
+    const one = [record(anna), record(anna, named), record(anna)];
+    expect(verdictOn(one, {}, policies)).toMatchObject({ state });
+    expect(verdictOn(one, { priority: 'acute' }, policies)).toMatchObject({ state: 'ready' });
+    expect(verdictOn([record(anna)], {}, policies)).toMatchObject({ state: 'ready' });
+  });
+
+  it('remembers a bounded number of items that may be made into PDFs, each kind for itself', () => {
+    const judgement = new Judgement(null);
+    const plain = record(anna);
+    const report = { ...plain, scan: null, report: { mediaType: 'text/plain', origin: 'zip' } } as const;
+    const scan = plain.scan && { ...plain.scan, sopClassUid: '1.2.840.10008.5.1.4.1.1.88.11' };
+    for (let pair = 0; pair < 3 * renderedMax; pair++) {
+      judgement.add(report, undefined);
+      judgement.add({ ...plain, scan }, undefined);
+    }
+    const { reports, structuredReports, study } = judgement.renderable;
+    expect([reports.length, structuredReports.length]).toEqual([renderedMax + 1, renderedMax + 1]);
+    expect([reports[1], structuredReports[1], study]).toEqual([2, 3, 1]);
   });
 
   it('does not ask the manifest about what was made here', () => {

@@ -27,7 +27,7 @@ describe('reasons', () => {
     const row = readme.split('\n').find((line) => line.startsWith(`| ${effect}`)) ?? '';
     const listed = [...row.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => code);
     const those = codes.filter((code) => reasons[code].effect === effect);
-    expect(listed.toSorted()).toEqual(those.toSorted());
+    expect(new Set(listed)).toEqual(new Set(those));
   });
 
   it.each(priorities)('let no rejected object go, not even of a %s transfer', (priority) => {

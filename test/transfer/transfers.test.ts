@@ -167,6 +167,17 @@ describe('transfers', () => {
         await expect(sealing).rejects.toMatchObject({ code: 'SLUIS_TRANSFER_INVALID' });
       }
     });
+
+    it('refuse a report that is one item too many, since it could never be taken', async () => {
+      const { transfer } = await create();
+      const instances = Array.from({ length: 50 }, (_, at) => entry(`1.${at}`));
+      const report = { sha256: 'ab'.repeat(32), bytes: 1, mediaType: 'application/pdf' };
+      const sealing = world.transfers.seal(zuid, transfer.id, instances, [report]);
+      await expect(sealing).rejects.toMatchObject({ code: 'SLUIS_TRANSFER_INVALID' });
+      const { sealed } = await world.transfers.seal(zuid, transfer.id, instances.slice(1), [report]);
+      expect(sealed).toBe(true);
+      expect(world.transfer(transfer.id).expected).toBe(50);
+    });
   });
 
   describe('claim uploads', () => {

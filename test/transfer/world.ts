@@ -22,15 +22,16 @@ import type {
 import { State } from '../../src/state/state.ts';
 import { openDiskStorage } from '../../src/storage/disk.ts';
 import type { Extent, ObjectId, Storage } from '../../src/storage/storage.ts';
-import { Checking, type CheckingLimits } from '../../src/transfer/checking.ts';
+import { Checking } from '../../src/transfer/checking.ts';
 import { DerivedObjects } from '../../src/transfer/derived-objects.ts';
 import { Deriving } from '../../src/transfer/deriving.ts';
 import { type Finding, findingOf } from '../../src/transfer/finding.ts';
+import { Recording, type RecordingLimits } from '../../src/transfer/recording.ts';
 import { Transfers } from '../../src/transfer/transfers.ts';
 import { Inspector } from '../../src/work/inspector.ts';
 import type { Inspection } from '../../src/work/jobs.ts';
 import { render } from '../../src/work/render.ts';
-import { openTempFolder } from '../support/temp-folder.ts';
+import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 
 export const zuid: Principal = { key: 'key-zuid', organization: 'zuid' };
 export const noord: Principal = { key: 'key-noord', organization: 'noord' };
@@ -52,6 +53,7 @@ export interface World {
   readonly addressBook: AddressBook;
   readonly storage: Storage;
   readonly transfers: Transfers;
+  readonly recording: Recording;
   readonly checking: Checking;
   readonly choose: (transfer: TransferRecord) => Promise<Choices>;
   readonly derivedObjects: DerivedObjects;
@@ -90,8 +92,9 @@ export const transferLimits = {
   studiesMax: 20,
 };
 
-export async function openWorld(limits: CheckingLimits = transferLimits): Promise<World> {
-  const folder = await openTempFolder('sluis-world');
+/** @param at a folder of before, which stays; without it a new one, which is gone when the world is closed */
+export async function openWorld(limits: RecordingLimits = transferLimits, at?: string): Promise<World> {
+  const folder = at === undefined ? await openTempFolder('sluis-world') : folderAt(at);
   const state = await State.open(folder.file('state'));
   const keyRing = KeyRing.open(folder.file('sluis.key'));
   const storage = await openDiskStorage(folder.file('storage'));
@@ -134,15 +137,15 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
     pool: { render },
     derivedObjects,
     language: 'nl',
+    limits,
   });
   const choose = (transfer: TransferRecord): Promise<Choices> => deliveries.choose(transfer);
+  const recording = new Recording({ state, keyRing, limits, derivedObjects });
   const checking = new Checking({
     state,
-    keyRing,
-    limits,
-    derivedObjects,
-    deriving,
     addressBook,
+    recording,
+    deriving,
     choose,
     onReady: (tx, transfer, choices) => deliveries.queue(tx, transfer, choices),
   });
@@ -163,6 +166,7 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
     addressBook,
     storage,
     transfers,
+    recording,
     checking,
     choose,
     derivedObjects,
@@ -203,7 +207,7 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
         transfers.claim(tx, upload);
       });
       const follow = { walk: null, instances: findings.length, state: followState };
-      await checking.record(transfer, upload.id, findings, follow);
+      await recording.found(transfer, upload.id, findings, follow);
       return upload.id;
     },
     transfer(id) {
@@ -220,6 +224,10 @@ export async function openWorld(limits: CheckingLimits = transferLimits): Promis
       await folder.remove();
     },
   };
+}
+
+function folderAt(path: string): TempFolder {
+  return { path, file: (...names) => join(path, ...names), remove: () => Promise.resolve() };
 }
 
 /** An upload of zuid, as the upload engine makes it; by itself without addresses. */

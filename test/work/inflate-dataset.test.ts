@@ -12,7 +12,6 @@ import { scan } from '../../src/dicom/scan.ts';
 import type { FileRange } from '../../src/storage/storage.ts';
 import { composeInstance, type Segment } from '../../src/study/composing.ts';
 import { inflate } from '../../src/work/inflate.ts';
-import { inflateFile } from '../../src/work/inflate-file.ts';
 import type { InflateJob, InflateResult } from '../../src/work/jobs.ts';
 import { PieceReader } from '../../src/work/piece-reader.ts';
 import { type Built, ct, dataset, part10 } from '../dicom/builder.ts';
@@ -216,22 +215,6 @@ describe('a deflated dataset', () => {
   it('can be inflated without a pool', async () => {
     const file = deflatedFile(ct([pixels(300_000)]));
     await expectInflated(await inflate(await jobOf(file.bytes)), file);
-  });
-
-  it('of a file can be inflated and composed by a command', async () => {
-    const file = deflatedFile(ct([pixels(300_000)]));
-    const { path } = await fileOf(file.bytes);
-    const limits = { bytesMax: 10 * MIB, ratioMax: 200 };
-    const { instance } = await inflateFile(path, into, limits);
-    if (instance === undefined) throw new Error('nothing was inflated');
-    expect(bytesOf(composeInstance(instance, [])).equals(file.bytes)).toBe(true);
-    const edits = [{ at: file.datasetAt, remove: 0, insert: Buffer.from('0123') }];
-    const { bytes } = await inflateAll(bytesOf(composeInstance(instance, edits)).subarray(file.datasetAt));
-    expect(bytes.equals(applyEdits(file.inflated, edits).subarray(file.datasetAt))).toBe(true);
-
-    const broken = await fileOf(file.bytes.subarray(0, file.datasetAt + 30));
-    const { instance: none, inspection } = await inflateFile(broken.path, into, limits);
-    expect([none, inspection.error?.code]).toEqual([undefined, 'TRUNCATED']);
   });
 
   it.runIf(samplesAreHere)('of a public sample becomes what it was made from', async () => {

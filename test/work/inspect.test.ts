@@ -102,7 +102,7 @@ describe('an inspection', () => {
     ['1.2.840.10008.1.2.1.99', true],
     ['1.2.840.10008.1.2.4.95', true],
     ['1.2.840.10008.1.2.4.205', true],
-    ['1.2.840.10008.1.2.1.98', false],
+    ['1.2.840.10008.1.2.1.97', false],
   ])(
     'tells a dataset that is only to be inflated from one in a syntax nobody knows: %s',
     async (syntax, deflated) => {

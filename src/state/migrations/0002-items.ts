@@ -1,6 +1,6 @@
-import type { KeyPart } from '../keys.ts';
+import type { Key } from '../keys.ts';
 import { keys, type Table } from '../keys.ts';
-import type { Migrating } from './index.ts';
+import type { Migrating, Write } from './index.ts';
 
 type Old = Readonly<Record<string, unknown>>;
 
@@ -37,56 +37,80 @@ const recipeDefaults = {
  * Items, recipes of version 2, studies: what was recorded before goes on as it was. A delivery that is under
  * way gives its receiver the bytes that were promised: no issuer is added, nothing is recorded as changed.
  */
-export function migrateItems({ list, tx }: Migrating): void {
-  const studies = new Map<string, { transfer: string; study: string; instances: number; bytes: number }>();
-  for (const { key, value } of list(old<readonly [string, number]>(keys.instances))) {
-    tx.put(old(keys.instances), key, { ...value, ...instanceDefaults });
-    const { bytes, scan } = value as { bytes: number; scan: { studyInstanceUid: string } | null };
+export function* migrateItems(before: Migrating): Generator<Write> {
+  // Deliveries look at their transfers, which say the same before and after.
+  yield* deliveries(before);
+  for (const { key, value } of before.list(old<string>(keys.transfers))) {
+    yield* transfer(before, key, value);
+  }
+  for (const { key, value } of before.list(old<string>(keys.mailboxes))) {
+    yield put(keys.mailboxes, key, { ...value, ...mailboxDefaults });
+  }
+  for (const { key, value } of before.list(old<string>(keys.organizations))) {
+    yield put(keys.organizations, key, { ...value, issuerOfPatientId: null });
+  }
+  for (const { key, value } of before.list(old<string>(keys.manifests))) {
+    yield put(keys.manifests, key, { ...value, reports: [] });
+  }
+  for (const { key, value } of before.list(old<string>(keys.follows))) {
+    yield put(keys.follows, key, { ...value, walk: walkOf(value.walk) });
+  }
+}
+
+function* transfer(before: Migrating, id: string, value: Old): Generator<Write> {
+  const studies = new Map<string, { instances: number; bytes: number }>();
+  for (const { key, value: item } of before.list(old<readonly [string, number]>(keys.instances), {
+    prefix: [id],
+  })) {
+    yield put(keys.instances, key, { ...item, ...instanceDefaults });
+    const { bytes, scan } = item as { bytes: number; scan: { studyInstanceUid: string } | null };
     const study = scan?.studyInstanceUid ?? '';
-    if (study === '') continue;
-    const counted = studies.get(`${key[0]} ${study}`) ?? { transfer: key[0], study, instances: 0, bytes: 0 };
-    studies.set(`${key[0]} ${study}`, {
-      ...counted,
-      instances: counted.instances + 1,
-      bytes: counted.bytes + bytes,
-    });
+    if (study !== '') {
+      const counted = studies.get(study) ?? { instances: 0, bytes: 0 };
+      studies.set(study, { instances: counted.instances + 1, bytes: counted.bytes + bytes });
+    }
   }
-  const studiesOf = new Map<string, number>();
-  for (const { transfer, study, instances, bytes } of studies.values()) {
-    tx.put(keys.studies, [transfer, study], { instances, bytes });
-    studiesOf.set(transfer, (studiesOf.get(transfer) ?? 0) + 1);
+  for (const [study, counted] of studies) {
+    yield put(keys.studies, [id, study], counted);
   }
-  const bsnOf = new Map<string, unknown>();
-  const bytesOf = new Map<string, unknown>();
-  for (const { key, value } of list(old<string>(keys.transfers))) {
-    bsnOf.set(key, value.bsn);
-    bytesOf.set(key, value.bytes);
-    const derived = value.state === 'receiving' ? null : 0;
-    const added = { reports: 0, studies: studiesOf.get(key) ?? 0, derived, setAside: 0 };
-    tx.put(old(keys.transfers), key, { ...value, ...added });
-  }
-  for (const { key, value } of list(old<string>(keys.mailboxes))) {
-    tx.put(old(keys.mailboxes), key, { ...value, ...mailboxDefaults });
-  }
-  for (const { key, value } of list(old<string>(keys.organizations))) {
-    tx.put(old(keys.organizations), key, { ...value, issuerOfPatientId: null });
-  }
-  for (const { key, value } of list(old<string>(keys.manifests))) {
-    tx.put(old(keys.manifests), key, { ...value, reports: [] });
-  }
-  for (const { key, value } of list(old<string>(keys.follows))) {
-    tx.put(old(keys.follows), key, { ...value, walk: walkOf(value.walk) });
-  }
-  for (const { key, value } of list(old<string>(keys.deliveries))) {
+  const derived = value.state === 'receiving' ? null : 0;
+  yield put(keys.transfers, id, { ...value, reports: 0, studies: studies.size, derived, setAside: 0 });
+}
+
+function* deliveries(before: Migrating): Generator<Write> {
+  for (const { key, value } of before.list(old<string>(keys.deliveries))) {
+    const { bsn = null, bytes = 0 } = before.get(old<string>(keys.transfers), String(value.transfer)) ?? {};
     const { dialect } = value.recipe as { dialect: Old };
     const recipe = {
       ...recipeDefaults,
-      bsn: bsnOf.get(String(value.transfer)) ?? null,
+      bsn,
       dialect: { ...dialect, otherPatientIds: false, patientId: 'keep', originalAttributes: false },
     };
-    const added = { recipe, bytes: bytesOf.get(String(value.transfer)) ?? 0, leftOut: {}, untagged: {} };
-    tx.put(old(keys.deliveries), key, { ...value, ...added });
+    yield put(keys.deliveries, key, { ...value, recipe, bytes, leftOut: {}, untagged: {} });
+    const digests = before.get({ name: keys.digests.name } as Table<string, Uint8Array>, key);
+    if (digests !== undefined && digests.byteLength === Number(value.of) * digestBytes) {
+      yield put(keys.digests, key, namedDigests(digests));
+    }
   }
+}
+
+/** SHA-256, CRC-32 and length of one instance; behind them now kind (1), study, series and number (4 each). */
+const digestBytes = 44;
+const namedDigestBytes = digestBytes + 13;
+
+/** Nobody was offered an archive in which they have names: one series in which each has a number of its own. */
+function namedDigests(digests: Uint8Array): Uint8Array {
+  const count = digests.byteLength / digestBytes;
+  const named = new Uint8Array(count * namedDigestBytes);
+  const view = new DataView(named.buffer);
+  for (let position = 0; position < count; position += 1) {
+    const at = position * namedDigestBytes;
+    named.set(digests.subarray(position * digestBytes, (position + 1) * digestBytes), at);
+    for (const [index, number] of [1, 1, position + 1].entries()) {
+      view.setUint32(at + digestBytes + 1 + 4 * index, number);
+    }
+  }
+  return named;
 }
 
 /** The stage of an upload that is one instance has another name, and an open part says what it is. */
@@ -101,6 +125,10 @@ function walkOf(walk: unknown): unknown {
 }
 
 /** The table as records without a type of today. */
-function old<K extends KeyPart | readonly KeyPart[]>(table: { readonly name: string }): Table<K, Old> {
+function old<K extends Key>(table: { readonly name: string }): Table<K, Old> {
   return { name: table.name };
+}
+
+function put<K extends Key>(table: Table<K, unknown>, key: K, value: unknown): Write {
+  return { table: { name: table.name }, key, value };
 }

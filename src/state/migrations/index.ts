@@ -1,24 +1,32 @@
-import type { State, Transaction } from '../state.ts';
+import type { Key, Table } from '../keys.ts';
+import type { State } from '../state.ts';
 import { migrateItems } from './0002-items.ts';
 
-/** What a migration works with: a listing of what was before, and the transaction of the step. */
-export interface Migrating {
-  readonly list: State['list'];
-  readonly tx: Transaction;
+/** What a migration reads: what was before, and what it wrote itself. */
+export type Migrating = Pick<State, 'get' | 'list'>;
+
+/** One record to write. */
+export interface Write {
+  readonly table: Table<Key, unknown>;
+  readonly key: Key;
+  readonly value: unknown;
 }
 
 /**
- * One step of the schema. Steps run in order at start-up, each in one transaction together with the
- * new number, so that a kill between two steps is harmless. A step that has been released is never changed.
+ * One step of the schema. Steps run in order at start-up, and a step that has been released is never changed.
+ *
+ * What it yields is committed in pieces, since the records of an exchange do not fit into memory, and the new
+ * number behind them. After a kill in between it runs again, over records of which some are written already:
+ * it has to come to the same then.
  */
 export interface Migration {
   readonly to: number;
   readonly why: string;
-  run(migrating: Migrating): void;
+  run(migrating: Migrating): Iterable<Write>;
 }
 
 export const migrations: readonly Migration[] = [
-  { to: 1, why: 'first release: the tables of keys.ts', run: () => undefined },
+  { to: 1, why: 'first release: the tables of keys.ts', run: () => [] },
   {
     to: 2,
     why: 'reports, derived objects, studies, and recipes with more than a dialect',

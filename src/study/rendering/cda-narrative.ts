@@ -36,6 +36,10 @@ function written(element: XmlElement, words: Words): string {
     case 'content':
       // A page shows these words struck out; they must not be read as what the report says.
       return element.attributes.get('revised') === 'delete' ? `[${words.deleted}: ${inner()}]` : inner();
+    case 'sup':
+      return raised(inner());
+    case 'sub':
+      return lowered(inner());
     case 'footnote':
       return ` [${inner()}]`;
     case 'renderMultiMedia':
@@ -49,7 +53,7 @@ function listText({ attributes, children }: XmlElement, words: Words): string {
   const ordered = attributes.get('listType') === 'ordered';
   let number = 0;
   const lines = children.map((child) => {
-    if (typeof child === 'string') return '';
+    if (typeof child === 'string') return child.replace(/\s+/g, ' ');
     if (child.name !== 'item') return written(child, words);
     number += 1;
     return `\n${ordered ? `${number.toString()}.` : '•'} ${written(child, words).trim()}`;
@@ -59,8 +63,28 @@ function listText({ attributes, children }: XmlElement, words: Words): string {
 
 function rowText({ children }: XmlElement, words: Words): string {
   return children
-    .flatMap((child) =>
-      typeof child === 'string' ? [] : [written(child, words).replace(/\s+/g, ' ').trim()],
-    )
+    .map((child) => (typeof child === 'string' ? child.replace(/\s+/g, ' ') : written(child, words)))
+    .map((text) => text.replaceAll('\n', ' ').trim())
+    .filter((text, at) => text !== '' || typeof children[at] !== 'string')
     .join(BETWEEN_CELLS);
+}
+
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻';
+const LOWERED = '₀₁₂₃₄₅₆₇₈₉₊₋';
+const PLAIN = '0123456789+-';
+
+/** 10⁹ and not 109: what stands raised is another number than beside it. Other than a number it stands behind a ^. */
+function raised(text: string): string {
+  return moved(text, RAISED) ?? `^(${text.trim()})`;
+}
+
+/** H₂O; what is not digits loses nothing by standing on the line. */
+function lowered(text: string): string {
+  return moved(text, LOWERED) ?? text;
+}
+
+function moved(text: string, digits: string): string | undefined {
+  const characters = Array.from(text.trim().replaceAll('\u2212', '-'));
+  const found = characters.map((character) => digits[PLAIN.indexOf(character)]);
+  return found.includes(undefined) ? undefined : found.join('');
 }

@@ -9,7 +9,10 @@ import type { SourceContext } from './source-context.ts';
 import { ReportTag } from './tags.ts';
 
 /** PS3.6: Encapsulated PDF Storage. */
-const ENCAPSULATED_PDF = '1.2.840.10008.5.1.4.1.1.104.1';
+export const ENCAPSULATED_PDF = '1.2.840.10008.5.1.4.1.1.104.1';
+
+/** PS3.3 section C.24.1: the modality of a document. */
+export const DOCUMENT = 'DOC';
 
 /** Behind the numbers that scanners and workstations give their series. */
 const SERIES_NUMBER = '9901';
@@ -83,7 +86,7 @@ function elementsOf(parts: EncapsulatedPdfParts, version: string): RawElement[] 
     ...context.elements,
     ascii(Tag.sopClassUid, 'UI', ENCAPSULATED_PDF),
     // Encapsulated Document Series (C.24.1), General Equipment and SC Equipment (C.7.5.1, C.8.6.1).
-    ascii(Tag.modality, 'CS', 'DOC'),
+    ascii(Tag.modality, 'CS', DOCUMENT),
     ascii(ReportTag.seriesNumber, 'IS', SERIES_NUMBER),
     ascii(ReportTag.seriesDescription, 'LO', seriesDescription),
     ascii(ReportTag.manufacturer, 'LO', 'Sluis'),

@@ -17,7 +17,10 @@ export const xmlDepthMax = 64;
 /** Text of one report: 200 pages hold no more, which is known without laying them out. */
 export const textCharactersMax = 1_100_000;
 
-/** More is a fault of somebody's: 200 pages take a thread up to 3 s and 300 MB, and others wait for it. */
+/** What is decoded of a structured report: as many characters, at the most bytes that one takes (UTF-8, GB18030). */
+export const decodedBytesMax = 4 * textCharactersMax;
+
+/** More is a fault of somebody's: 200 pages take a thread up to 2 s and 300 MB, and others wait for it. */
 export const pagesMax = 200;
 
 /** Laying out one word takes time that grows with the square of its length, so longer ones are cut. A UID has 64. */
@@ -25,3 +28,6 @@ export const wordCharactersMax = 80;
 
 /** PS3.5 table 6.2-1: the longest ST. A title is at most that. */
 export const titleBytesMax = 1024;
+
+/** A line at the foot of a page; about 130 fit. */
+export const footCharactersMax = 400;

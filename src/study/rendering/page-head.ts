@@ -15,6 +15,8 @@ export interface ReportFacts {
   readonly author: string;
   /** Date and time of the report. */
   readonly reportAt: string;
+  /** The document that this one replaces or adds to. */
+  readonly earlier: string;
 }
 
 /** The part of a page that does not depend on what kind of report it is. */
@@ -38,6 +40,7 @@ export function pageHead(
       [words.accession, facts.accession],
       [words.author, nameText(facts.author)],
       [words.reportDate, dateText(facts.reportAt, language)],
+      [words.earlier, facts.earlier],
     ],
     patientLine: [name, birthDate, facts.id].filter((part) => part !== '').join(' · '),
     madeAt: momentOf(facts.reportAt === '' ? facts.studyDate : facts.reportAt),

@@ -1,10 +1,12 @@
 import { HEADER_BYTES_MIN, readHeader, tagAt, UNDEFINED } from '../../dicom/element.ts';
 import { DicomError } from '../../dicom/error.ts';
 import type { Scan } from '../../dicom/scan.ts';
+import { Tag } from '../../dicom/tags.ts';
 import { itemsEncoding, passOver, visitItems } from '../../dicom/visit.ts';
 import { Window } from '../../dicom/window.ts';
 import { ReportUnreadable } from './fault.ts';
 import { sequenceItemsMax } from './limits.ts';
+import { ReportTag } from './tags.ts';
 
 /** A dataset or an item: values as they are written, views into the bytes they were read from. */
 export class RawItem {
@@ -33,6 +35,9 @@ export class RawItem {
   }
 }
 
+/** What anybody asks for. A hostile file has two million others, and each would be an object. */
+const READ: ReadonlySet<number> = new Set([...Object.values(Tag), ...Object.values(ReportTag)]);
+
 /** Which elements of the dataset itself are read: none behind `last`, and no other sequences than these. */
 interface Wanted {
   readonly last: number;
@@ -40,10 +45,12 @@ interface Wanted {
 }
 
 /**
- * Reads a dataset's values, and everything in the wanted sequences. It ends where the bytes do.
+ * Reads a dataset's values, and those in the wanted sequences, as far as their tags are known here. It ends where
+ * the bytes do.
  *
  * @param into gets what is read, and keeps it when this throws
- * @throws DicomError when the bytes end within an element or contradict PS3.5, ReportUnreadable over the limit
+ * @throws DicomError when the bytes end within an element or contradict PS3.5, ReportUnreadable over the limit and
+ *   for what comes twice
  */
 export function readRawItem(bytes: Uint8Array, scan: Scan, wanted: Wanted, into: RawItem): void {
   const window = new Window(bytes, bytes.byteLength);
@@ -55,7 +62,9 @@ export function readRawItem(bytes: Uint8Array, scan: Scan, wanted: Wanted, into:
     const encoding = itemsEncoding(window, header, at, scan.encoding);
     const end = passOver(window, at, header, scan.encoding);
     if (encoding === undefined) {
-      if (header.length !== UNDEFINED) into.values.set(header.tag, bytes.subarray(from, end));
+      if (header.length !== UNDEFINED && READ.has(header.tag)) {
+        keep(into, header.tag, bytes.subarray(from, end));
+      }
     } else if (wanted.sequences.has(header.tag)) {
       const sequence = {
         tag: header.tag,
@@ -71,23 +80,39 @@ export function readRawItem(bytes: Uint8Array, scan: Scan, wanted: Wanted, into:
 }
 
 function collector(bytes: Uint8Array, root: RawItem, count: { items: number }) {
+  // The way to the last value, of which the next one's is nearly all: a hostile file has two million values, 64 deep.
+  const way: { sequence: number; item: number; inner: RawItem }[] = [];
   return (
     tag: number,
     from: number,
     to: number,
     path: readonly { readonly sequence: number; readonly item: number }[],
   ): void => {
-    let item = root;
-    for (const step of path) {
-      const { inner, made } = item.reach(step.sequence, step.item);
+    let known = 0;
+    while (known < path.length && isStep(way[known], path[known])) known += 1;
+    way.length = known;
+    for (const { sequence, item } of path.slice(known)) {
+      const { inner, made } = (way.at(-1)?.inner ?? root).reach(sequence, item);
       if (made) count.items += 1;
-      item = inner;
+      way.push({ sequence, item, inner });
     }
     if (count.items > sequenceItemsMax) {
       throw new ReportUnreadable(`it has more than ${sequenceItemsMax.toString()} items in its sequences`);
     }
-    item.values.set(tag, bytes.subarray(from, to));
+    if (READ.has(tag)) keep(way.at(-1)?.inner ?? root, tag, bytes.subarray(from, to));
   };
+}
+
+type Step = { readonly sequence: number; readonly item: number } | undefined;
+
+function isStep(one: Step, other: Step): boolean {
+  return one?.sequence === other?.sequence && one?.item === other?.item;
+}
+
+/** Of two values in one place the second would take the first's, unseen; so would a sequence that comes twice. */
+function keep(item: RawItem, tag: number, value: Uint8Array): void {
+  if (item.values.has(tag)) throw new ReportUnreadable('an element in it comes twice');
+  item.values.set(tag, value);
 }
 
 /** What a DicomError says, as a fault of a report: no value is in it. Anything else is thrown again. */

@@ -1,5 +1,6 @@
-import { scan } from '../../dicom/scan.ts';
-import { reportBytesMax } from '../limits.ts';
+import { type Form, scan } from '../../dicom/scan.ts';
+import { reportBytesMax, reportTailBytes } from '../limits.ts';
+import { checkPatient } from './cda-patient.ts';
 import { readCda } from './cda-report.ts';
 import { type Encapsulated, encapsulatePdf } from './encapsulated-pdf.ts';
 import { type RenderingFault, ReportUnreadable } from './fault.ts';
@@ -19,6 +20,7 @@ export type ReportToRender =
   | {
       readonly kind: 'sr';
       readonly bytes: Uint8Array;
+      readonly form?: Form;
       readonly sourceSha256: Uint8Array;
       readonly language: ReportLanguage;
     }
@@ -58,10 +60,10 @@ export function renderReport(input: ReportToRender): Encapsulated | RenderingFau
 type Sr = Extract<ReportToRender, { kind: 'sr' }>;
 type Document = Exclude<ReportToRender, { kind: 'sr' }>;
 
-function renderSr({ bytes, sourceSha256, language }: Sr): Encapsulated | RenderingFault {
-  const document = readSrDocument(bytes);
+function renderSr({ bytes, form, sourceSha256, language }: Sr): Encapsulated | RenderingFault {
+  const document = readSrDocument(bytes, form);
   if ('fault' in document) return document;
-  const found = scan(bytes, bytes.byteLength);
+  const found = scan(bytes, bytes.byteLength, form);
   if ('need' in found) return { fault: 'it ends within its head' };
   const context = sourceContextOf(bytes, found);
   return encapsulatePdf({
@@ -85,6 +87,7 @@ function verificationOf({ verification }: SrDocument): 'VERIFIED' | 'UNVERIFIED'
 function renderCda(input: Document): Encapsulated {
   checkSize(input.bytes, textReportBytesMax);
   const cda = readCda(input.bytes, input.language, madeFrom(input, 'CDA'));
+  checkPatient(cda.patient, input.context);
   if (cda.kind === 'pdf') return encapsulateDocument(input, cda.pdf, cda.title);
   return encapsulateDocument(input, reportPdf(cda.report, input.sourceSha256), cda.report.title);
 }
@@ -102,10 +105,10 @@ function encapsulateDocument(
   title: string,
 ): Encapsulated {
   checkSize(pdf, reportBytesMax);
-  // What is no PDF would be found out by the one who opens it.
-  if (!Buffer.from(pdf.buffer, pdf.byteOffset, Math.min(pdf.byteLength, 1024)).includes('%PDF-')) {
-    throw new ReportUnreadable('it is no PDF');
-  }
+  // As study/report.ts checks a PDF that comes by itself. Who opens it would find it out.
+  const bytes = Buffer.from(pdf.buffer, pdf.byteOffset, pdf.byteLength);
+  if (!bytes.subarray(0, reportTailBytes).includes('%PDF-')) throw new ReportUnreadable('it is no PDF');
+  if (!bytes.subarray(-reportTailBytes).includes('%%EOF')) throw new ReportUnreadable('the PDF has no end');
   return encapsulatePdf({
     context,
     pdf,

@@ -1,7 +1,7 @@
 import PDFDocument from 'pdfkit';
-import { ReportUnreadable } from './fault.ts';
+import { tooLong } from './fault.ts';
 import { dejaVuSans, type Fonts } from './fonts.ts';
-import { pagesMax, textCharactersMax } from './limits.ts';
+import { footCharactersMax, pagesMax, textCharactersMax } from './limits.ts';
 import type { Block, PrintedReport } from './printed-report.ts';
 import { ShownText } from './shown-text.ts';
 import { wordsOf } from './words.ts';
@@ -34,8 +34,7 @@ class Page {
   readonly #pdf: Pdf;
 
   constructor(report: PrintedReport, sourceSha256: Uint8Array) {
-    const characters = report.blocks.reduce((sum, { text }) => sum + text.length, 0);
-    if (characters > textCharactersMax) throw tooLong();
+    if (charactersOf(report) > textCharactersMax) throw tooLong();
     const fonts = dejaVuSans();
     this.#report = report;
     this.#pdf = new PDFDocument({
@@ -139,8 +138,9 @@ class Page {
     const pdf = this.#pdf;
     const { patientLine, madeFrom, language } = this.#report;
     const words = wordsOf(language);
-    const patient = new ShownText().of(patientLine);
-    const made = `${words.madeFrom} ${new ShownText().of(madeFrom)}`;
+    // Set once for each page; of what does not fit on the line no more is needed.
+    const patient = new ShownText().of(patientLine.slice(0, footCharactersMax));
+    const made = `${words.madeFrom} ${new ShownText().of(madeFrom.slice(0, footCharactersMax))}`;
     const { count } = pdf.bufferedPageRange();
     for (let page = 0; page < count; page++) {
       pdf.switchToPage(page);
@@ -182,6 +182,12 @@ class Page {
   }
 }
 
-function tooLong(): ReportUnreadable {
-  return new ReportUnreadable(`it has more than ${pagesMax.toString()} pages`);
+/** Of all that is set, but for what is set on each page. */
+function charactersOf({ institution, title, status, head, blocks }: PrintedReport): number {
+  const inHead = head.reduce((sum, [label, text]) => sum + label.length + text.length, 0);
+  const inBlocks = blocks.reduce(
+    (sum, block) => sum + block.text.length + (block.kind === 'entry' ? block.label.length : 0),
+    0,
+  );
+  return institution.length + title.length + status.length + inHead + inBlocks;
 }

@@ -51,7 +51,13 @@ const REPLACEMENT = '\ufffd';
 const LINE_ENDS = /\r\n|[\r\n\v\f\u2028\u2029]/g;
 /** Say how text may be broken, joined or turned around, and show nothing. */
 const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g;
-const LONG_WORD = new RegExp(`[^\\s]{${wordCharactersMax.toString()}}(?=[^\\s])`, 'gu');
+/** What is broken nowhere but at its blanks: no-break ones hold it together, and a run of blanks is as long as it is. */
+const LONG_WORD = new RegExp(
+  `[^ \\n]{${wordCharactersMax.toString()}}(?=[^ \\n])| {${wordCharactersMax.toString()}}(?= )`,
+  'gu',
+);
+/** Composing takes time that grows with the square of such a run. Unicode's own bound (UAX #15 section 13) is 30. */
+const MANY_MARKS = /(\p{M}{30})\p{M}+/gu;
 /** As wide as what prints them has it; texts line columns up with them. */
 const TAB = ' '.repeat(4);
 
@@ -65,14 +71,22 @@ export class ShownText {
    * A word too long for a line is broken into several.
    */
   of(text: string): string {
-    const plain = text.replace(LINE_ENDS, '\n').replaceAll('\t', TAB).replace(INVISIBLE, '').normalize('NFC');
-    return plain
-      .replace(NOT_SHOWN, () => {
-        this.replaced += 1;
-        return REPLACEMENT;
-      })
-      .replace(/ +$/gm, '')
+    const plain = text.replace(LINE_ENDS, '\n').replaceAll('\t', TAB).replace(INVISIBLE, '');
+    const composed = plain.replace(MANY_MARKS, `$1${REPLACEMENT}`).normalize('NFC');
+    const shown = composed.replace(NOT_SHOWN, () => {
+      this.replaced += 1;
+      return REPLACEMENT;
+    });
+    return withoutTrailingBlanks(shown)
       .replace(/\n{3,}/g, '\n\n')
       .replace(LONG_WORD, '$&\n');
   }
+}
+
+/** Not by a pattern: one that looks for a line's end behind blanks looks again from each of them. */
+function withoutTrailingBlanks(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
 }

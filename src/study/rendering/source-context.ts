@@ -1,11 +1,11 @@
 import { decodeText } from '../../dicom/charset.ts';
+import { decideBsn, identify } from '../../dicom/identity.ts';
 import type { Scan } from '../../dicom/scan.ts';
 import { Tag } from '../../dicom/tags.ts';
 import { plainText, trimPadding } from '../../dicom/text.ts';
 import type { RawElement } from './raw-element.ts';
 import { RawItem, readRawItem, unreadable } from './raw-item.ts';
 import { ReportTag } from './tags.ts';
-import { repairedText } from './windows-1252.ts';
 
 /**
  * What a report that is made into an instance takes over from its source: whose it is, of which study,
@@ -19,6 +19,8 @@ export interface SourceContext {
   /** (0008,0023) and (0008,0033) of the source, which a report made from it bears too. */
   readonly contentDate: Uint8Array;
   readonly contentTime: Uint8Array;
+  /** What the source claims to be its patient's BSN: none, one, or those that contradict each other. Not written. */
+  readonly bsns: readonly string[];
 }
 
 /** What is copied, with its VR, which an implicit source does not say. Sequences hold these again. */
@@ -92,7 +94,13 @@ export function sourceContextOf(window: Uint8Array, scan: Scan): SourceContext {
     institution: copyOf(head, ReportTag.institutionName),
     contentDate: copyOf(head, ReportTag.contentDate),
     contentTime: copyOf(head, ReportTag.contentTime),
+    bsns: bsnsIn(window, scan),
   };
+}
+
+function bsnsIn(window: Uint8Array, scan: Scan): string[] {
+  const claimed = identify(window, scan).bsn.filter((finding) => decideBsn([finding]) !== undefined);
+  return [...new Set(claimed.map(({ value }) => value))];
 }
 
 /** A value of the context as text for people, '' when it is absent. */
@@ -102,7 +110,7 @@ export function contextText(context: SourceContext, tag: number): string {
 
 /** Bytes of the source as text for people. */
 export function textIn(context: SourceContext, value: Uint8Array): string {
-  return repairedText(trimPadding(decodeText(value, charsetIn(context))));
+  return trimPadding(decodeText(value, charsetIn(context)));
 }
 
 /** (0008,0005), its values with the backslashes between them. */

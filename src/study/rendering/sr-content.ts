@@ -17,6 +17,9 @@ export type SrValue =
       readonly of: 'image' | 'waveform' | 'composite';
       readonly sopInstanceUid: string;
       readonly frames: string;
+      readonly segments: string;
+      /** The presentation state that the image was seen through; '' for none. */
+      readonly shownBy: string;
     }
   /** Coordinates in space or time: drawn on an image, not written. `of` is their form, as in CIRCLE. */
   | { readonly kind: 'coordinates'; readonly of: string }
@@ -31,6 +34,8 @@ export interface SrItem {
   /** The meaning of the concept name; '' when it has none. */
   readonly concept: string;
   readonly value: SrValue;
+  /** (0040,A032), a DT; '' when it does not say. */
+  readonly observedAt: string;
   readonly children: readonly SrItem[];
 }
 
@@ -60,6 +65,7 @@ export function readSrContent(parent: TextItem, reading: SrReading): SrItem[] {
       relationship: item.text(ReportTag.relationshipType),
       concept: concept === undefined ? '' : srCodeText(concept),
       value: srValue(item, reading),
+      observedAt: item.text(ReportTag.observationDateTime),
       children: readSrContent(item, reading),
     };
   });
@@ -98,11 +104,11 @@ function srValue(item: TextItem, reading: SrReading): SrValue {
     case 'UIDREF':
       return { kind: 'uid', text: item.text(ReportTag.uid) };
     case 'IMAGE':
-      return reference(item, 'image');
+      return reference(item, 'image', reading);
     case 'WAVEFORM':
-      return reference(item, 'waveform');
+      return reference(item, 'waveform', reading);
     case 'COMPOSITE':
-      return reference(item, 'composite');
+      return reference(item, 'composite', reading);
     case 'SCOORD':
     case 'SCOORD3D':
       return { kind: 'coordinates', of: item.text(ReportTag.graphicType) };
@@ -144,14 +150,29 @@ function unitText(unit: TextItem): string {
   return code === '' || /[{}[\]]/.test(code) ? srCodeText(unit) : code;
 }
 
-function reference(item: TextItem, of: 'image' | 'waveform' | 'composite'): SrValue {
+function reference(
+  item: TextItem,
+  of: 'image' | 'waveform' | 'composite',
+  { littleEndian }: SrReading,
+): SrValue {
   const instance = item.first(ReportTag.referencedSopSequence);
   return {
     kind: 'instance',
     of,
     sopInstanceUid: instance?.text(ReportTag.referencedSopInstanceUid) ?? '',
     frames: instance?.text(ReportTag.referencedFrameNumber).replaceAll('\\', ', ') ?? '',
+    segments: numbersIn(instance, ReportTag.referencedSegmentNumber, littleEndian),
+    shownBy: instance?.first(ReportTag.referencedSopSequence)?.text(ReportTag.referencedSopInstanceUid) ?? '',
   };
+}
+
+/** US: two bytes each, in the order of the document. */
+function numbersIn(item: TextItem | undefined, tag: number, littleEndian: boolean): string {
+  const value = item?.raw.values.get(tag) ?? new Uint8Array(0);
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const numbers: number[] = [];
+  for (let at = 0; at + 2 <= value.byteLength; at += 2) numbers.push(view.getUint16(at, littleEndian));
+  return numbers.join(', ');
 }
 
 /** The numbers of the way to an item, which are binary: UL (PS3.3 table C.17-5). */

@@ -1,4 +1,4 @@
-import { scan } from '../../dicom/scan.ts';
+import { type Form, scan } from '../../dicom/scan.ts';
 import { Tag } from '../../dicom/tags.ts';
 import type { RenderingFault } from './fault.ts';
 import { ReportUnreadable } from './fault.ts';
@@ -24,6 +24,10 @@ export interface SrDocument {
   /** (0040,A496): PRELIMINARY or FINAL. */
   readonly preliminary: string;
   readonly observers: readonly SrObserver[];
+  /** Who wrote it, as PN, where (0040,A078) says so; else the content does. */
+  readonly authors: readonly string[];
+  /** SOP Instance UIDs of the documents that it replaces or adds to (0040,A360). */
+  readonly earlier: readonly string[];
   readonly patient: {
     readonly name: string;
     readonly id: string;
@@ -60,6 +64,8 @@ export function isStructuredReport(sopClassUid: string): boolean {
 const SEQUENCES: ReadonlySet<number> = new Set([
   ReportTag.conceptName,
   ReportTag.verifyingObservers,
+  ReportTag.authorObservers,
+  ReportTag.predecessorDocuments,
   ReportTag.content,
 ]);
 
@@ -67,17 +73,17 @@ const SEQUENCES: ReadonlySet<number> = new Set([
  * Reads a structured report: the instance as a whole, of which a deflated dataset has to be inflated.
  * Whatever the bytes are, the answer is a document or a fault; nothing of it is left out in silence.
  */
-export function readSrDocument(bytes: Uint8Array): SrDocument | RenderingFault {
+export function readSrDocument(bytes: Uint8Array, form: Form = 'stored'): SrDocument | RenderingFault {
   try {
-    return documentOf(bytes);
+    return documentOf(bytes, form);
   } catch (thrown) {
     return { fault: unreadable(thrown).message };
   }
 }
 
-function documentOf(bytes: Uint8Array): SrDocument {
+function documentOf(bytes: Uint8Array, form: Form): SrDocument {
   if (bytes.byteLength > textReportBytesMax) throw new ReportUnreadable('it is larger than 16 MiB');
-  const found = scan(bytes, bytes.byteLength);
+  const found = scan(bytes, bytes.byteLength, form);
   if ('need' in found) throw new ReportUnreadable('it ends within its head');
   if (!isStructuredReport(found.sopClassUid)) throw new ReportUnreadable('it is no structured report');
   const dataset = new RawItem();
@@ -100,6 +106,15 @@ function documentOf(bytes: Uint8Array): SrDocument {
       organization: observer.text(ReportTag.verifyingOrganization),
       at: observer.text(ReportTag.verificationDateTime),
     })),
+    authors: root
+      .items(ReportTag.authorObservers)
+      .map((author) => author.text(ReportTag.personName))
+      .filter((name) => name !== ''),
+    earlier: root
+      .items(ReportTag.predecessorDocuments)
+      .flatMap((study) => study.items(ReportTag.referencedSeries))
+      .flatMap((series) => series.items(ReportTag.referencedSopSequence))
+      .map((document) => document.text(ReportTag.referencedSopInstanceUid)),
     patient: {
       name: root.text(Tag.patientName),
       id: root.text(Tag.patientId),

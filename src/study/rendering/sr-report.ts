@@ -15,38 +15,45 @@ export function reportOfSr(document: SrDocument, language: ReportLanguage): Prin
         study: document.studyDescription,
         studyDate: document.studyDate,
         accession: document.accession,
-        author: '',
+        author: document.authors.map(nameText).join('; '),
+        earlier: document.earlier.join(', '),
         reportAt: document.contentDate + (document.contentDate === '' ? '' : document.contentTime),
       },
       language,
     ),
     title: document.title === '' ? wordsOf(language).report : document.title,
     status: srStatus(document, language),
-    blocks: blocksOf(document.content, 0, language),
+    blocks: blocksOf(document.content, 0, { language, day: document.contentDate }),
     madeFrom: `SOP Instance UID ${document.sopInstanceUid}`,
   };
 }
 
 /**
  * The flags of PS3.3 table C.17-2 as a sentence: `Definitief, geverifieerd door Groot, dr. Eva op 29-02-2024`.
- * Without (0040,A496), a complete and verified report is called final: nobody has anything to add.
+ *
+ * Only a complete and verified report that is not called preliminary is final here: who reads the word acts on it. Of
+ * any other that is flagged FINAL it says who calls it that. A value that the standard does not have stands as it is.
  */
 export function srStatus(document: SrDocument, language: ReportLanguage): string {
   const words = wordsOf(language);
-  const verified = document.verification === 'VERIFIED';
-  const complete = document.completion === 'COMPLETE';
-  const final = document.preliminary === 'FINAL' || (document.preliminary === '' && complete && verified);
-  const parts: string[] = [];
-  if (final) parts.push(words.final);
-  if (document.preliminary === 'PRELIMINARY') parts.push(words.preliminary);
-  if (complete && !(final && verified)) parts.push(words.complete);
-  if (document.completion === 'PARTIAL') parts.push(words.partial);
-  if (verified) parts.push(verifiedBy(document, words, language));
-  if (document.verification === 'UNVERIFIED') parts.push(words.unverified);
-  if (parts.length === 0) return words.statusUnknown;
-  const said = parts.join(', ');
+  const { completion, verification, preliminary } = document;
+  const verified = verification === 'VERIFIED';
+  const final = completion === 'COMPLETE' && verified && (preliminary === 'FINAL' || preliminary === '');
+  const parts = [
+    final ? words.final : preliminary === 'PRELIMINARY' ? words.preliminary : '',
+    final ? '' : inWords(completion, { COMPLETE: words.complete, PARTIAL: words.partial }),
+    verified
+      ? verifiedBy(document, words, language)
+      : inWords(verification, { UNVERIFIED: words.unverified }),
+    final ? '' : inWords(preliminary, { FINAL: words.calledFinal, PRELIMINARY: '' }),
+  ].filter((part) => part !== '');
+  const said = parts.length === 0 ? words.statusUnknown : parts.join(', ');
   const because = document.completionDescription === '' ? '' : ` (${document.completionDescription})`;
   return said.charAt(0).toUpperCase() + said.slice(1) + because;
+}
+
+function inWords(flag: string, known: Readonly<Record<string, string>>): string {
+  return Object.hasOwn(known, flag) ? (known[flag] ?? '') : flag;
 }
 
 function verifiedBy({ observers }: SrDocument, words: Words, language: ReportLanguage): string {
@@ -58,13 +65,20 @@ function verifiedBy({ observers }: SrDocument, words: Words, language: ReportLan
   return `${words.verifiedBy} ${each.join('; ')}`;
 }
 
-function blocksOf(items: readonly SrItem[], depth: number, language: ReportLanguage): Block[] {
+/** What a line depends on beside its own item. */
+interface Around {
+  readonly language: ReportLanguage;
+  /** The report's own, as DA. */
+  readonly day: string;
+}
+
+function blocksOf(items: readonly SrItem[], depth: number, around: Around): Block[] {
   return items.flatMap((item) => [
-    ...ownBlocks(item, depth, language),
+    ...ownBlocks(item, depth, around),
     ...blocksOf(
       item.children,
       item.value.kind === 'container' && item.concept === '' ? depth : depth + 1,
-      language,
+      around,
     ),
   ]);
 }
@@ -72,20 +86,28 @@ function blocksOf(items: readonly SrItem[], depth: number, language: ReportLangu
 /** A text of one line that belongs to another item, as an observer's name does, stands behind its label. */
 const ENTRY_CHARACTERS_MAX = 80;
 
-function ownBlocks(
-  { relationship, concept, value }: SrItem,
-  depth: number,
-  language: ReportLanguage,
-): Block[] {
-  const words = wordsOf(language);
-  const label = [relationText(relationship, words), concept].filter((part) => part !== '').join(': ');
+function ownBlocks(item: SrItem, depth: number, around: Around): Block[] {
+  const { relationship, value } = item;
+  const words = wordsOf(around.language);
+  const label = labelOf(item, words, around);
   if (value.kind === 'container') return label === '' ? [] : [{ kind: 'heading', depth, text: label }];
-  const text = valueText(value, words, language);
+  const text = valueText(value, words, around.language);
   const short = relationship !== 'CONTAINS' && text.length <= ENTRY_CHARACTERS_MAX && !/[\r\n]/.test(text);
   if (value.kind !== 'text' || short) return [{ kind: 'entry', depth, label, text }];
   // Whoever reads a report reads its texts: the name stands above, as a heading does.
   const above: Block[] = label === '' ? [] : [{ kind: 'heading', depth, text: label }];
   return [...above, { kind: 'text', depth, text }];
+}
+
+/** When something was observed stands there where it was another day: most items repeat the report's own. */
+function labelOf(
+  { relationship, concept, observedAt }: SrItem,
+  words: Words,
+  { language, day }: Around,
+): string {
+  const name = [relationText(relationship, words), concept].filter((part) => part !== '').join(': ');
+  if (observedAt === '' || observedAt.slice(0, 8) === day) return name;
+  return `${name} (${words.observedOn} ${dateText(observedAt, language)})`.trimStart();
 }
 
 /** The relationships that change what a line means (PS3.3 table C.17.3-8); the others say where it belongs. */
@@ -112,10 +134,15 @@ function valueText(
       return timeText(value.text);
     case 'name':
       return nameText(value.text);
-    case 'instance': {
-      const named = `${words[value.of]} ${value.sopInstanceUid}`;
-      return value.frames === '' ? named : `${named}, ${words.frame} ${value.frames}`;
-    }
+    case 'instance':
+      return [
+        `${words[value.of]} ${value.sopInstanceUid}`,
+        value.frames && `${words.frame} ${value.frames}`,
+        value.segments && `${words.segment} ${value.segments}`,
+        value.shownBy && `${words.shownBy} ${value.shownBy}`,
+      ]
+        .filter((part) => part !== '')
+        .join(', ');
     case 'coordinates':
       return [words.coordinates, value.of].filter((part) => part !== '').join(': ');
     case 'place':

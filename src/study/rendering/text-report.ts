@@ -1,10 +1,10 @@
+import { decodeWindows1252 } from '../../dicom/charset.ts';
 import { Tag } from '../../dicom/tags.ts';
 import { ReportUnreadable } from './fault.ts';
 import { pageHead } from './page-head.ts';
 import type { PrintedReport, ReportLanguage } from './printed-report.ts';
 import { contextText, type SourceContext, textIn } from './source-context.ts';
 import { ReportTag } from './tags.ts';
-import { repairedText } from './windows-1252.ts';
 import { wordsOf } from './words.ts';
 
 /**
@@ -20,7 +20,7 @@ export function reportOfText(
   madeFrom: string,
 ): PrintedReport {
   const words = wordsOf(language);
-  const text = decoded(bytes).replace(/^\n+|\s+$/g, '');
+  const text = textOfBytes(bytes).replace(/^\n+/, '').trimEnd();
   if (text === '') throw new ReportUnreadable('it has no text');
   return {
     ...pageHead(
@@ -35,6 +35,7 @@ export function reportOfText(
         accession: contextText(context, Tag.accessionNumber),
         author: '',
         reportAt: '',
+        earlier: '',
       },
       language,
     ),
@@ -45,10 +46,11 @@ export function reportOfText(
   };
 }
 
-function decoded(bytes: Uint8Array): string {
+/** Text as Windows and everybody else writes it: what is no UTF-8 is read as windows-1252. */
+export function textOfBytes(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return repairedText(new TextDecoder('windows-1252').decode(bytes));
+    return decodeWindows1252(bytes);
   }
 }

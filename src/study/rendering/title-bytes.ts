@@ -9,7 +9,11 @@ const UTF_8 = 'ISO_IR 192';
  * document in a list, and its text is in the PDF.
  */
 export function titleBytes(title: string, charset: string): Uint8Array {
-  const plain = title.replace(/\p{C}+/gu, ' ').trim();
+  // A letter may come with a mark for each accent. Composing many of these takes long, and no more is needed.
+  const plain = title
+    .slice(0, 4 * titleBytesMax)
+    .replace(/\p{C}+/gu, ' ')
+    .trim();
   const [first = ''] = charset.split('\\');
   if (first.trim() === UTF_8) return utf8(plain);
   const known = LATIN_1.test(first.trim()) ? /[^\x20-\x7e\xa0-\xff]/gu : /[^\x20-\x7e]/gu;

@@ -38,7 +38,7 @@ export function restOf(dump: string): string[] {
   for (const line of dump.split('\n')) {
     // A sequence's own delimiter stands at the margin too.
     if (/^\((?!fffe)/.test(line)) patched = PATCHED.test(line);
-    if (!patched && !line.startsWith('#')) rest.push(line);
+    if (!patched && line !== '' && !line.startsWith('#')) rest.push(line);
   }
   return rest;
 }

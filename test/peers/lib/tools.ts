@@ -34,6 +34,36 @@ export async function askAll<Item, Answer>(
   return answers;
 }
 
+/** What a tool said of one file among many: both of its streams, and whether it ended with 0. */
+export interface SaidOfOne {
+  readonly content: boolean;
+  readonly out: string;
+}
+
+/** Files for one shell, and its loop: to start a tool out of this process costs as much as the tool itself. */
+const BATCH = 40;
+const LOOP = 'tool=$1; shift; for file; do "$tool" "$file" 2>&1; code=$?; echo; echo "==== $code"; done';
+const MISSING = 127;
+
+/** Runs a tool that takes one file at a time over all of them, once over each. */
+export async function askEach(tool: string, paths: readonly string[]): Promise<Map<string, SaidOfOne>> {
+  const all = new Map<string, SaidOfOne>();
+  const unique = [...new Set(paths)];
+  const batches = Array.from({ length: Math.ceil(unique.length / BATCH) }, (_, index) =>
+    unique.slice(index * BATCH, (index + 1) * BATCH),
+  );
+  await askAll(batches, async (batch) => {
+    const { out } = await ask('sh', '-c', LOOP, 'sh', tool, ...batch);
+    const parts = out.split(/\n==== ([0-9]+)\n/);
+    for (const [index, path] of batch.entries()) {
+      const code = Number(parts[2 * index + 1]);
+      if (code === MISSING || Number.isNaN(code)) throw new Error(`${tool} does not run: ${out.slice(-200)}`);
+      all.set(path, { content: code === 0, out: parts[2 * index] ?? '' });
+    }
+  });
+  return all;
+}
+
 /** Complaints of a tool about the second file and not the first; numbers (offsets, lengths) may differ. */
 export function newComplaints(before: string, after: string, pattern: RegExp): string[] {
   return newLines(linesOf(before, pattern), linesOf(after, pattern));

@@ -27,6 +27,8 @@ export interface FuzzReport {
 const POLL_MS = 250;
 /** A worker that is at one mutant for so long does not come back by itself. */
 const STUCK_MS = 15_000;
+/** A worker that needs more than this for its sources and one mutant at a time leaks, and dies. */
+const HEAP_MB_MAX = 128;
 const FAILURES_MAX = 200;
 
 /** Runs the mutants on worker threads; one that hangs or dies is named, and the next one goes on behind it. */
@@ -96,7 +98,11 @@ class Run {
   }
 
   async #work(task: WorkerTask): Promise<string> {
-    const worker = new Worker(new URL('./fuzz-worker.js', import.meta.url), { workerData: task });
+    const worker = new Worker(new URL('./fuzz-worker.js', import.meta.url), {
+      workerData: task,
+      // Else garbage waits as long as the machine has memory, and the process' size says nothing.
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+    });
     this.#doing.add(task.progress);
     let ended = 'ended without a report';
     worker.on('message', (message: { failure?: Failure; report?: WorkerReport }) => {

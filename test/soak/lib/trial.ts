@@ -1,4 +1,5 @@
 import { DatasetWalk } from '../../../src/dicom/completeness.ts';
+import { deflatedAt, isZlibWrapped } from '../../../src/dicom/deflated.ts';
 import { DIALECTS, type Dialect, NONE } from '../../../src/dicom/dialect.ts';
 import { DicomError } from '../../../src/dicom/error.ts';
 import { decideBsn, type Identity, identify } from '../../../src/dicom/identity.ts';
@@ -24,6 +25,9 @@ export interface Trial {
  */
 export function tryInstance(bytes: Buffer, random: Random): Trial {
   const faults: string[] = [];
+  attempt(() => deflatedAt(bytes.subarray(0, random.between(0, bytes.byteLength)), bytes.byteLength));
+  const at = attempt(() => deflatedAt(bytes, bytes.byteLength));
+  if (typeof at === 'number') isZlibWrapped(bytes.subarray(at));
   const stored = attempt(() => scanGrowing(bytes, random, 'stored', faults));
   if (!(stored instanceof DicomError)) return tryScanned(bytes, stored, random, faults);
   if (stored.code !== 'SYNTAX_UNSUPPORTED') return { outcome: 'refused', faults };

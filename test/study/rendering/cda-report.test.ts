@@ -104,6 +104,47 @@ describe('a CDA document', () => {
     expect(narrative(cda(SECTIONS, unsigned)).status).toBe('Status niet vermeld');
   });
 
+  it.each([
+    ['S', 'Ondertekend door Eva Groot op 01-03-2024 11:00:00'],
+    ['X', 'Nog niet ondertekend door Eva Groot'],
+    ['I', 'Nog niet ondertekend door Eva Groot'],
+    [null, 'Niet vermeld of ondertekend is door Eva Groot'],
+  ])('is signed by who stands there only where the signature says so: %s', (code, status) => {
+    const written = code === null ? '' : `<signatureCode code="${code}"/>`;
+    expect(narrative(cda(SECTIONS, HEADER.replace('<signatureCode code="S"/>', written))).status).toBe(
+      status,
+    );
+  });
+
+  it('says which document it replaces or adds to', () => {
+    const related =
+      '<relatedDocument typeCode="RPLC"><parentDocument><id root="1.2.3" extension="D0"/></parentDocument></relatedDocument>';
+    expect(narrative(cda(SECTIONS, HEADER + related)).head).toContainEqual(['Vervangt of vult aan', 'D0']);
+  });
+
+  it('keeps what stands raised from becoming part of the number beside it', () => {
+    const text =
+      'Leukocyten 12 x 10<sup>9</sup>/l, 10<sup>−3</sup>, H<sub>2</sub>O, n<sup>de</sup>, log<sub>10</sub> 5';
+    const sections = `<component><structuredBody><component><section><text>${text}</text></section></component></structuredBody></component>`;
+    expect(narrative(cda(sections)).blocks).toEqual([
+      {
+        kind: 'text',
+        depth: 0,
+        text: 'Leukocyten 12 x 10⁹/l, 10⁻³, H₂O, n^(de), log₁₀ 5',
+      },
+    ]);
+  });
+
+  it('loses no text that stands where none should be', () => {
+    const text =
+      '<list>Vooraf<item>Eén</item></list><table><tr>Naast<td>Cel</td><td/><td>3</td></tr></table>';
+    const sections = `<component><structuredBody><component><section><text>${text}</text><text>Tweede</text></section></component></structuredBody></component>`;
+    expect(narrative(cda(sections)).blocks.map((block) => block.text)).toEqual([
+      'Vooraf\n• Eén\n\nNaast | Cel | | 3',
+      'Tweede',
+    ]);
+  });
+
   it('may carry a PDF or plain text for its body', () => {
     const pdf = Buffer.from('%PDF-1.4 …');
     const body = (attributes: string, text: string) =>
@@ -111,7 +152,7 @@ describe('a CDA document', () => {
     const carried = read(
       cda(body('mediaType="application/pdf" representation="B64"', pdf.toString('base64'))),
     );
-    expect(carried).toEqual({ kind: 'pdf', title: 'Verslag röntgen & echo', pdf });
+    expect(carried).toMatchObject({ kind: 'pdf', title: 'Verslag röntgen & echo', pdf });
     expect(narrative(cda(body('mediaType="text/plain"', 'Geen\nafwijkingen.'))).blocks).toEqual([
       { kind: 'text', depth: 0, text: 'Geen\nafwijkingen.' },
     ]);
@@ -119,9 +160,45 @@ describe('a CDA document', () => {
       ['mediaType="application/pdf"', 'JVBERi0=', 'its body is no base64'],
       ['mediaType="application/pdf" representation="B64"', 'JVB*', 'its body is no base64'],
       ['mediaType="image/tiff" representation="B64"', 'AAAA', 'its body is neither text nor a PDF'],
+      ['mediaType="text/plain" representation="B64" compression="DF"', 'AAAA', 'its body is compressed'],
+      ['mediaType="text/plain"', 'Geen <b>afwijkingen</b>.', 'its body is said to be plain text'],
     ] as const) {
       expect(() => read(cda(body(attributes, text)))).toThrow(fault);
     }
+  });
+
+  it('may carry plain text of Windows in base64', () => {
+    const text = Buffer.from('Eén co\xebffici\xebnt, \x80 5'.replace('é', '\xe9'), 'latin1').toString(
+      'base64',
+    );
+    const body = `<component><nonXMLBody><text mediaType="text/plain" representation="B64">${text}</text></nonXMLBody></component>`;
+    expect(narrative(cda(body)).blocks).toEqual([{ kind: 'text', depth: 0, text: 'Eén coëfficiënt, € 5' }]);
+  });
+
+  it.each([
+    ['a title', (text: string) => cda(SECTIONS, HEADER.replace('Verslag', text))],
+    ['a name', (text: string) => cda(SECTIONS, HEADER.replace('Zoë', text))],
+    ['a number', (text: string) => cda(SECTIONS, HEADER.replace('ZZD-7', text))],
+    [
+      'deep rows',
+      (text: string) =>
+        cda(SECTIONS.replace('Maat', `${'<tr><td>'.repeat(24)}${text}${'</td></tr>'.repeat(24)}`)),
+    ],
+    ['references', (text: string) => cda(SECTIONS.replace('Maat', text.replaceAll(/[a ]/g, '&lt;')))],
+  ])('that holds more than its pages do in %s is refused before anything is made of it', (_, make) => {
+    expect(() => read(make('a '.repeat(600_000)))).toThrow('it has more than 200 pages');
+  });
+
+  it('may hold any amount of what is coded, and of blanks between its lines', () => {
+    const coded = '<observation classCode="OBS" moodCode="EVN"><code code="1234"/></observation>'.repeat(
+      20_000,
+    );
+    const blanks = `\n${' '.repeat(2_000_000)}<paragraph>Eén.</paragraph>`;
+    const large = SECTIONS.replace('<observation>', `${coded}<observation>`).replace(
+      '</text>',
+      `${blanks}</text>`,
+    );
+    expect(narrative(cda(large)).blocks[1]?.text).toContain('Eén.');
   });
 
   it('that is none, or says nothing, is refused', () => {

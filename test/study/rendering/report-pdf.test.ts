@@ -131,6 +131,42 @@ describe('a report as PDF', () => {
   });
 });
 
+describe('a report that is made to cost time', () => {
+  const blocks = (text: string): PrintedReport => ({
+    ...printed('a'),
+    blocks: [{ kind: 'text', depth: 0, text }],
+  });
+
+  it.each([
+    ['blanks', `a${' '.repeat(1_000_000)}b`],
+    ['tabs', `a${'\t'.repeat(250_000)}b`],
+    ['blanks that hold words together', `a${'\u00a0b'.repeat(500_000)}c`],
+    ['narrow blanks that do so too', `a${'\u202f'.repeat(1_000_000)}b`],
+    ['line ends', `a${'\n'.repeat(1_000_000)}b`],
+    ['marks that have to be put in order', `a${'\u0301\u0316'.repeat(500_000)}b`],
+  ])('by %s is laid out or refused at once', (_, text) => {
+    try {
+      expect(readPages(reportPdf(blocks(text), SHA256)).body).toContain('a');
+    } catch (thrown) {
+      expect(thrown).toBeInstanceOf(ReportUnreadable);
+    }
+  });
+
+  it('by what stands beside its texts is refused', () => {
+    const long = 'a '.repeat(600_000);
+    const report = printed('a');
+    const made: PrintedReport[] = [
+      { ...report, title: long },
+      { ...report, institution: long },
+      { ...report, status: long },
+      { ...report, head: [['Patiënt', long]] },
+      { ...report, blocks: [{ kind: 'entry', depth: 0, label: long, text: 'a' }] },
+    ];
+    for (const one of made) expect(() => reportPdf(one, SHA256)).toThrow('it has more than 200 pages');
+    expect(readPages(reportPdf({ ...report, patientLine: long }, SHA256)).feet[0]).toContain('…');
+  });
+});
+
 describe('the characters that are shown', () => {
   /** The code points of a TrueType font by its cmap, format 4 or 12 (ISO 14496-22 section 5.2.1). */
   function codePoints(font: Buffer): Set<number> {
@@ -177,5 +213,13 @@ describe('the characters that are shown', () => {
     expect(text.replaced).toBe(0);
     expect(text.of('\u0007\u{1f600}')).toBe('\ufffd\ufffd');
     expect(text.replaced).toBe(2);
+  });
+
+  it('stay what they are beside many marks, and the marks that are too many are counted', () => {
+    const text = new ShownText();
+    expect(text.of(`a${'\u0308'.repeat(29)}b`)).toBe(`ä${'\u0308'.repeat(28)}b`);
+    expect(text.replaced).toBe(0);
+    expect(text.of(`e\u0301${'\u0316'.repeat(40)}b`).at(-2)).toBe('\ufffd');
+    expect(text.replaced).toBe(1);
   });
 });

@@ -51,6 +51,8 @@ export interface SrOptions {
   readonly content?: readonly (readonly Built[])[];
   /** Merged in; replaces what has its tag. */
   readonly more?: readonly Built[];
+  /** Tags that it is without. */
+  readonly absent?: readonly number[];
 }
 
 /** A Basic Text SR of invented people; Part 10, as a whole. */
@@ -88,7 +90,7 @@ export function sr(options: SrOptions = {}): Buffer {
     { tag: 0x0040a493, vr: 'CS', value: 'UNVERIFIED' },
     { tag: 0x0040a730, vr: 'SQ', items: content },
   ];
-  const replaced = new Set(more.map(({ tag }) => tag));
+  const replaced = new Set([...more.map(({ tag }) => tag), ...(options.absent ?? [])]);
   const elements = [...usual.filter(({ tag }) => !replaced.has(tag)), ...more].sort((a, b) => a.tag - b.tag);
   return part10(elements, encoding, SYNTAX[encoding]);
 }

@@ -29,6 +29,23 @@ const measurement = item('HAS PROPERTIES', 'NUM', latin1('Diameter'), [
   },
 ]);
 
+const instance = (uid: string, ...more: readonly Built[]): Built => ({
+  tag: 0x00081199,
+  vr: 'SQ',
+  items: [
+    [
+      { tag: 0x00081150, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.2' },
+      { tag: 0x00081155, vr: 'UI', value: uid },
+      ...more,
+    ],
+  ],
+});
+
+const linesOf = (document: SrDocument): string[] =>
+  reportOfSr(document, 'nl').blocks.map((block) =>
+    block.kind === 'entry' ? `${block.label}|${block.text}` : block.text,
+  );
+
 describe('a structured report', () => {
   it.each(ENCODINGS)('in %s reads the same', (encoding) => {
     const content = [
@@ -51,22 +68,26 @@ describe('a structured report', () => {
         relationship: 'CONTAINS',
         concept: 'Bevindingen',
         value: { kind: 'text', text: 'Coëfficiënt: één à twee.' },
+        observedAt: '',
         children: [],
       },
       {
         relationship: 'CONTAINS',
         concept: 'Metingen',
         value: { kind: 'container' },
+        observedAt: '',
         children: [
           {
             relationship: 'CONTAINS',
             concept: 'Afwijking',
             value: { kind: 'code', text: 'Nodus' },
+            observedAt: '',
             children: [
               {
                 relationship: 'HAS PROPERTIES',
                 concept: 'Diameter',
                 value: { kind: 'number', text: '12.5', unit: 'mm', qualifier: '' },
+                observedAt: '',
                 children: [],
               },
             ],
@@ -100,17 +121,6 @@ describe('a structured report', () => {
   });
 
   it('gives every kind of value, and the kinds it does not know by their name', () => {
-    const instance = (uid: string, frames?: string): Built => ({
-      tag: 0x00081199,
-      vr: 'SQ',
-      items: [
-        [
-          { tag: 0x00081150, vr: 'UI', value: '1.2.840.10008.5.1.4.1.1.2' },
-          { tag: 0x00081155, vr: 'UI', value: uid },
-          ...(frames === undefined ? [] : [{ tag: 0x00081160, vr: 'IS', value: frames }]),
-        ],
-      ],
-    });
     const place = Buffer.alloc(12);
     place.writeUInt32LE(1, 0);
     place.writeUInt32LE(2, 4);
@@ -125,7 +135,9 @@ describe('a structured report', () => {
         { tag: 0x0040a120, vr: 'DT', value: '20240229093015+0100' },
       ]),
       item('CONTAINS', 'UIDREF', latin1('UID'), [{ tag: 0x0040a124, vr: 'UI', value: '1.2.3' }]),
-      item('CONTAINS', 'IMAGE', undefined, [instance('1.2.3.4', '5\\2')]),
+      item('CONTAINS', 'IMAGE', undefined, [
+        instance('1.2.3.4', { tag: 0x00081160, vr: 'IS', value: '5\\2' }),
+      ]),
       item('CONTAINS', 'COMPOSITE', undefined, [instance('1.2.3.5')]),
       item('CONTAINS', 'SCOORD', latin1('Vorm'), [{ tag: 0x00700023, vr: 'CS', value: 'CIRCLE' }]),
       item('INFERRED FROM', '', undefined, [{ tag: 0x0040db73, vr: 'UL', value: place }]).filter(
@@ -141,17 +153,14 @@ describe('a structured report', () => {
       { kind: 'time', text: '0930' },
       { kind: 'datetime', text: '20240229093015+0100' },
       { kind: 'uid', text: '1.2.3' },
-      { kind: 'instance', of: 'image', sopInstanceUid: '1.2.3.4', frames: '5, 2' },
-      { kind: 'instance', of: 'composite', sopInstanceUid: '1.2.3.5', frames: '' },
+      { kind: 'instance', of: 'image', sopInstanceUid: '1.2.3.4', frames: '5, 2', segments: '', shownBy: '' },
+      { kind: 'instance', of: 'composite', sopInstanceUid: '1.2.3.5', frames: '', segments: '', shownBy: '' },
       { kind: 'coordinates', of: 'CIRCLE' },
       { kind: 'place', text: '1.2.70000' },
       { kind: 'unknown', of: 'TABLE' },
       { kind: 'number', text: '', unit: '', qualifier: 'Measurement failure' },
     ]);
-    const lines = reportOfSr(document, 'nl').blocks.map((block) =>
-      block.kind === 'entry' ? `${block.label}|${block.text}` : block.text,
-    );
-    expect(lines).toEqual([
+    expect(linesOf(document)).toEqual([
       'Waarnemer|Groot, Eva',
       'Datum|29-02-2024',
       'Tijd|09:30',
@@ -164,6 +173,69 @@ describe('a structured report', () => {
       'Tabel|Niet weergegeven: TABLE',
       'Volume|geen waarde (Measurement failure)',
     ]);
+  });
+});
+
+describe('what a structured report says beside its texts', () => {
+  it.each(ENCODINGS)('in %s: which segments of an image are meant, and how it was shown', (encoding) => {
+    const segments = encoding === 'explicit-be' ? [0, 1, 1, 0] : [1, 0, 0, 1];
+    const content = [
+      item('CONTAINS', 'IMAGE', latin1('Beeld'), [
+        instance('1.2.3.4', { tag: 0x00081160, vr: 'IS', value: '7' }, instance('1.2.3.9'), {
+          tag: 0x0062000b,
+          vr: 'US',
+          value: Buffer.from(segments),
+        }),
+      ]),
+    ];
+    expect(linesOf(read(sr({ content, encoding })))).toEqual([
+      'Beeld|Beeld 1.2.3.4, frame 7, segment 1, 256, weergegeven volgens 1.2.3.9',
+    ]);
+  });
+
+  it('when something was observed, where that was another day than the report', () => {
+    const observed = (at: string, text: string): Built[] =>
+      [
+        ...textItem(latin1('Bevinding'), latin1(text)),
+        { tag: 0x0040a032, vr: 'DT' as const, value: at },
+      ].sort((a, b) => a.tag - b.tag);
+    const content = [observed('20240301093000', 'Nu.'), observed('20230115', 'Toen.')];
+    expect(linesOf(read(sr({ content })))).toEqual([
+      'Bevinding',
+      'Nu.',
+      'Bevinding (waargenomen op 15-01-2023)',
+      'Toen.',
+    ]);
+  });
+
+  it('who wrote it, and which document it replaces or adds to', () => {
+    const more: Built[] = [
+      {
+        tag: 0x0040a078,
+        vr: 'SQ',
+        items: [
+          [{ tag: 0x0040a123, vr: 'PN', value: 'Groot^Eva^^dr.' }],
+          [{ tag: 0x0040a123, vr: 'PN', value: 'Bos^Jan' }],
+        ],
+      },
+      {
+        tag: 0x0040a360,
+        vr: 'SQ',
+        items: [
+          [
+            {
+              tag: 0x00081115,
+              vr: 'SQ',
+              items: [[instance('1.2.3.8'), { tag: 0x0020000e, vr: 'UI', value: '1.2.7' }]],
+            },
+            { tag: 0x0020000d, vr: 'UI', value: '1.2.6' },
+          ],
+        ],
+      },
+    ];
+    const { head } = reportOfSr(read(sr({ more })), 'nl');
+    expect(head).toContainEqual(['Auteur', 'Groot, dr. Eva; Bos, Jan']);
+    expect(head).toContainEqual(['Vervangt of vult aan', '1.2.3.8']);
   });
 });
 
@@ -181,7 +253,14 @@ describe('the status in words', () => {
       'Definitief, geverifieerd door Groot, dr. Eva, Zuiderdiep op 29-02-2024 14:05:00',
     ],
     [flags('COMPLETE', 'VERIFIED', 'FINAL'), 'Definitief, geverifieerd'],
-    [flags('COMPLETE', 'UNVERIFIED', 'FINAL'), 'Definitief, volledig, niet geverifieerd'],
+    [
+      flags('COMPLETE', 'UNVERIFIED', 'FINAL'),
+      'Volledig, niet geverifieerd, door de maker definitief genoemd',
+    ],
+    [flags('PARTIAL', 'VERIFIED', 'FINAL'), 'Onvolledig, geverifieerd, door de maker definitief genoemd'],
+    [flags('', '', 'FINAL'), 'Door de maker definitief genoemd'],
+    [flags('COMPLETE', 'VERIFIED', 'INTERIM'), 'Volledig, geverifieerd, INTERIM'],
+    [flags('complete', 'verified'), 'Complete, verified'],
     [flags('COMPLETE', 'UNVERIFIED'), 'Volledig, niet geverifieerd'],
     [flags('PARTIAL', 'UNVERIFIED'), 'Onvolledig, niet geverifieerd'],
     [flags('COMPLETE', 'UNVERIFIED', 'PRELIMINARY'), 'Voorlopig, volledig, niet geverifieerd'],
@@ -192,6 +271,38 @@ describe('the status in words', () => {
     [flags('', ''), 'Status niet vermeld'],
   ] as const)('%#', (more, status) => {
     expect(srStatus(read(sr({ more })), 'nl')).toBe(status);
+  });
+
+  it('is final of nothing that is not complete, not verified, or preliminary', () => {
+    const values = {
+      completion: [undefined, '', 'COMPLETE', 'PARTIAL'],
+      verification: [undefined, '', 'VERIFIED', 'UNVERIFIED'],
+      preliminary: [undefined, '', 'FINAL', 'PRELIMINARY'],
+    };
+    const final: string[] = [];
+    for (const completion of values.completion) {
+      for (const verification of values.verification) {
+        for (const preliminary of values.preliminary) {
+          const given = [
+            [0x0040a491, completion],
+            [0x0040a493, verification],
+            [0x0040a496, preliminary],
+          ] as const;
+          const more = given.flatMap(([tag, value]) =>
+            value === undefined ? [] : [{ tag, vr: 'CS' as const, value }],
+          );
+          const absent = given.filter(([, value]) => value === undefined).map(([tag]) => tag);
+          const status = srStatus(read(sr({ more, absent })), 'nl');
+          expect(status.length).toBeGreaterThan(0);
+          if (status.startsWith('Definitief'))
+            final.push(`${completion} ${verification} ${preliminary ?? ''}`.trim());
+          if (completion === 'PARTIAL') expect(status).toMatch(/onvolledig/i);
+          if (verification === 'UNVERIFIED') expect(status).toMatch(/niet geverifieerd/i);
+          if (preliminary === 'PRELIMINARY') expect(status).toContain('Voorlopig');
+        }
+      }
+    }
+    expect([...new Set(final)]).toEqual(['COMPLETE VERIFIED', 'COMPLETE VERIFIED FINAL']);
   });
 
   it('names everybody who verified', () => {
@@ -230,6 +341,26 @@ describe('what is no report that can be read', () => {
     for (const [fault, bytes] of cases) expect(faultOf(bytes)).toBe(fault);
     expect(faultOf(sr().subarray(0, -20))).toContain('the instance ends');
     expect(faultOf(Buffer.from('Jansen^Anna'))).not.toContain('Jansen');
+  });
+
+  it('says in one place two things', () => {
+    const twice = [
+      ...textItem(latin1('Tekst'), latin1('Wel.')),
+      { tag: 0x0040a160, vr: 'UT' as const, value: 'Niet.' },
+    ];
+    expect(faultOf(sr({ content: [twice] }))).toBe('an element in it comes twice');
+    const [one, other] = ['Een', 'Twee'].map((text) => [textItem(latin1(text), latin1(text))]);
+    const split = item('CONTAINS', 'CONTAINER', undefined, [], one);
+    const merged = [...split, ...item('', '', undefined, [], other).slice(-1)];
+    expect(faultOf(sr({ content: [merged] }))).toBe('an element in it comes twice');
+  });
+
+  it('is more text than its pages hold, in whatever place', () => {
+    const long = Buffer.alloc(64_000, 'a ');
+    const many = Array.from({ length: 80 }, () => item('HAS PROPERTIES', 'CODE', long));
+    expect(faultOf(sr({ content: many }))).toBe('it has more than 200 pages');
+    const escapes = Array.from({ length: 80 }, () => textItem(latin1('x'), Buffer.alloc(64_000, 0x1b)));
+    expect(faultOf(sr({ content: escapes }))).toBe('it has more than 200 pages');
   });
 
   it('has too many items, or too deep ones', () => {

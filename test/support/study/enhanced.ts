@@ -53,7 +53,7 @@ async function writeFrames(file: FileHandle, frames: number, frame: Frame, seed:
 }
 
 /** Everything in front of the pixels. */
-export function enhancedHead(options: EnhancedOptions): Buffer {
+function enhancedHead(options: EnhancedOptions): Buffer {
   const { frame = FRAME, frames, seed, transferSyntaxUid = EXPLICIT_LE } = options;
   const encoding = encodingOf(transferSyntaxUid);
   const uid = (what: string): string => derivedUid('sluis', 'enhanced CT', seed, what);

@@ -53,7 +53,7 @@ export const raw = (tag: number, ...parts: readonly Uint8Array[]): Element => ({
 
 export const UNDEFINED_LENGTH = 0xff_ff_ff_ff;
 export const ITEM = 0xff_fe_e0_00;
-export const ITEM_DELIMITER = 0xff_fe_e0_0d;
+const ITEM_DELIMITER = 0xff_fe_e0_0d;
 export const SEQUENCE_DELIMITER = 0xff_fe_e0_dd;
 
 /** The dataset's bytes, elements sorted by tag on every level as the standard wants (PS3.5 section 7.1). */

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { evened } from '../../src/dicom/evened.ts';
+
+/** Explicit little endian: tag, VR, a short or long length, value. */
+function element(
+  group: number,
+  number: number,
+  vr: string,
+  value: Uint8Array,
+  length = value.byteLength,
+): Buffer {
+  const isLong = ['SQ', 'UN', 'OB'].includes(vr);
+  const head = Buffer.alloc(isLong ? 12 : 8);
+  head.writeUInt16LE(group, 0);
+  head.writeUInt16LE(number, 2);
+  head.write(vr, 4, 'latin1');
+  if (isLong) head.writeUInt32LE(length, 8);
+  else head.writeUInt16LE(length, 6);
+  return Buffer.concat([head, value]);
+}
+
+function item(value: Uint8Array): Buffer {
+  const head = Buffer.from('feff00e000000000', 'hex');
+  head.writeUInt32LE(value.byteLength, 4);
+  return Buffer.concat([head, value]);
+}
+
+const sequenceEnd = Buffer.from('feffdde000000000', 'hex');
+const lo = (value: string): Buffer => element(0x0010, 0x0020, 'LO', Buffer.from(value));
+
+describe('an element that is written anew', () => {
+  it('keeps its bytes when nothing is wrong with it, and leaves those it was given alone', () => {
+    const given = element(0x0010, 0x1002, 'SQ', item(lo('4711')));
+    const before = Buffer.from(given);
+    expect(Buffer.from(evened(given, 'explicit-le') ?? '')).toEqual(before);
+    const odd = lo('123');
+    evened(odd, 'explicit-le');
+    expect(odd).toEqual(lo('123'));
+  });
+
+  it.each([
+    ['a text with a space', 'LO', ' '],
+    ['a UID with a NUL', 'UI', '\0'],
+    ['bytes with a NUL', 'OB', '\0'],
+  ])('pads %s', (_, vr, pad) => {
+    const given = element(0x0010, 0x0020, vr, Buffer.from('123'));
+    expect(Buffer.from(evened(given, 'explicit-le') ?? '')).toEqual(
+      element(0x0010, 0x0020, vr, Buffer.from(`123${pad}`)),
+    );
+  });
+
+  it('pads what stands in items, and corrects the lengths around it', () => {
+    const given = element(0x0010, 0x1002, 'SQ', item(lo('123')));
+    expect(Buffer.from(evened(given, 'explicit-le') ?? '')).toEqual(
+      element(0x0010, 0x1002, 'SQ', item(lo('123 '))),
+    );
+  });
+
+  it('gives a UN of undefined length its length', () => {
+    const content = item(Buffer.concat([Buffer.from('1000200004000000', 'hex'), Buffer.from('4711')]));
+    const given = element(0x0010, 0x1002, 'UN', Buffer.concat([content, sequenceEnd]), 0xffffffff);
+    expect(Buffer.from(evened(given, 'explicit-le') ?? '')).toEqual(element(0x0010, 0x1002, 'UN', content));
+  });
+
+  it('cannot be written when its short length has no room for the padding', () => {
+    expect(evened(element(0x0010, 0x0020, 'LO', Buffer.alloc(65_535, 0x41)), 'explicit-le')).toBeUndefined();
+  });
+});
