@@ -2,7 +2,7 @@ import { type BsnFinding, type BsnSource, isBsnIssuer, normalizeBsn } from './bs
 import type { IdentityValues } from './identity-values.ts';
 import { HINTS_MAX } from './limits.ts';
 import { Tag } from './tags.ts';
-import { plainText, trimPadding } from './text.ts';
+import { NO_BYTES, plainText, trimPadding } from './text.ts';
 
 /** The numbers an instance may mean by its patient's BSN. Patient data. */
 export interface BsnPlaces {
@@ -14,7 +14,7 @@ export interface BsnPlaces {
 
 /** Looks at every place that a BSN was ever seen in. `nested` are the numbers that stand in sequences. */
 export function findBsns(values: IdentityValues, nested: readonly string[]): BsnPlaces {
-  const text = (tag: number) => plainText(values.own.get(tag) ?? new Uint8Array(0));
+  const text = (tag: number) => plainText(values.own.get(tag) ?? NO_BYTES);
   const issued: Issued[] = [
     {
       number: text(Tag.patientId),
@@ -60,6 +60,7 @@ function isInvalid({ number, isIssued }: Issued): boolean {
  * to stand there in nine digits: hospitals have numbers of eight, and one in eleven of those passes as well.
  */
 function retiredFindings(text: string): BsnFinding[] {
+  if (text === '') return [];
   const valid = new Set(validOf(text));
   const isAgreed = valid.size === 1 && valuesOf(text).some((value) => valid.has(value));
   return found('0010,1000', isAgreed ? 'agreed-place' : 'hint', [...valid]);
@@ -75,6 +76,7 @@ function found(
 
 /** Of a list of values, those that can be a BSN. */
 function validOf(text: string): string[] {
+  if (text === '') return [];
   return valuesOf(text).flatMap((value) => normalizeBsn(value) ?? []);
 }
 
@@ -86,11 +88,13 @@ function valuesOf(text: string): string[] {
 const NUMBER = /(?<![0-9.])(?:[0-9]{9}|[0-9]{4}\.[0-9]{2}\.[0-9]{3})(?!\.?[0-9])/g;
 
 function numbersIn(text: string): string[] {
+  if (text === '') return [];
   const numbers = [...text.matchAll(NUMBER)].map(([number]) => number.replaceAll('.', ''));
   return numbers.flatMap((number) => normalizeBsn(number) ?? []).slice(0, HINTS_MAX);
 }
 
-function distinct(findings: readonly BsnFinding[]): BsnFinding[] {
+function distinct(findings: readonly BsnFinding[]): readonly BsnFinding[] {
+  if (findings.length < 2) return findings;
   const byText = new Map(
     findings.map((finding) => [`${finding.source} ${finding.confidence} ${finding.value}`, finding]),
   );

@@ -1,4 +1,5 @@
-import { trimPadding } from './text.ts';
+import { LO_CHARACTERS_MAX } from './limits.ts';
+import { characters, trimPadding } from './text.ts';
 
 /**
  * Decoder by the defined term of (0008,0005), PS3.3 section C.12.1.1.2, as WHATWG names it. The
@@ -73,6 +74,8 @@ const ESC = 0x1b;
  * becomes U+FFFD, never an error. Nothing that is written ever comes from here.
  */
 export function decodeText(bytes: Uint8Array, specificCharacterSet: string): string {
+  // Each decoder that a value can begin with leaves ASCII as it is. Most short values are, and this is half the work.
+  if (bytes.byteLength <= LO_CHARACTERS_MAX && isAscii(bytes)) return characters(bytes, 0, bytes.byteLength);
   const first = specificCharacterSet.split('\\')[0] ?? '';
   const initial = LABELS.get(first.trim().replace(/^ISO(_IR| 2022 IR) /, '')) ?? LABEL_DEFAULT;
   let text = '';
@@ -92,6 +95,11 @@ export function decodeText(bytes: Uint8Array, specificCharacterSet: string): str
     from = label === 'iso-2022-jp' ? at : at + 1 + code.length;
   }
   return text;
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte >= 0x80 || byte === ESC) return false;
+  return true;
 }
 
 function startsWith(bytes: Uint8Array, at: number, code: string): boolean {

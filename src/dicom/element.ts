@@ -31,11 +31,23 @@ export const VR = {
 const LONG = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' ').map(vrCode);
 const SHORT = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' ').map(vrCode);
 
-/** Header bytes by VR (PS3.5 section 7.1.2): long forms have two reserved bytes and a 32 bit length. */
-const headerBytesByVr: ReadonlyMap<number, number> = new Map([
-  ...LONG.map((vr): [number, number] => [vr, HEADER_BYTES_MAX]),
-  ...SHORT.map((vr): [number, number] => [vr, HEADER_BYTES_MIN]),
-]);
+/**
+ * Header bytes by VR (PS3.5 section 7.1.2): long forms have two reserved bytes and a 32 bit length; 0 for no VR.
+ * A table by the lower five bits of both letters, since every element of every head is looked up in it.
+ */
+const headerBytesByVr = new Uint8Array(32 * 32);
+for (const vr of LONG) headerBytesByVr[vrIndex(vr)] = HEADER_BYTES_MAX;
+for (const vr of SHORT) headerBytesByVr[vrIndex(vr)] = HEADER_BYTES_MIN;
+
+function vrIndex(vr: number): number {
+  return ((vr >> 3) & 0x3e0) | (vr & 0x1f);
+}
+
+/** 0 for a VR that no edition of PS3.5 knows. */
+function headerBytesOf(vr: number): number {
+  // Both bytes are capitals, 0x40 to 0x5f; what the table holds there is letters only.
+  return (vr & 0xe0e0) === 0x4040 ? (headerBytesByVr[vrIndex(vr)] ?? 0) : 0;
+}
 
 export interface Header {
   readonly tag: number;
@@ -48,7 +60,7 @@ export interface Header {
 }
 
 export function isKnownVr(vr: number): boolean {
-  return headerBytesByVr.has(vr);
+  return headerBytesOf(vr) > 0;
 }
 
 /** The tag at `at`; four bytes have to be there. */
@@ -64,16 +76,14 @@ export function tagAt(view: DataView, at: number, encoding: Encoding): number {
 export function headerBytes(view: DataView, at: number, encoding: Encoding, offset: number): number {
   const tag = tagAt(view, at, encoding);
   if (encoding === 'implicit-le' || groupOf(tag) === ITEM_GROUP) return HEADER_BYTES_MIN;
-  const bytes = headerBytesByVr.get(view.getUint16(at + 4));
-  if (bytes === undefined) {
-    throw new DicomError(
-      'MALFORMED',
-      'the element has a value representation that does not exist',
-      offset,
-      tag,
-    );
-  }
+  const bytes = headerBytesOf(view.getUint16(at + 4));
+  if (bytes === 0) throw unknownVr(offset, tag);
   return bytes;
+}
+
+function unknownVr(offset: number, tag: number): DicomError {
+  const reason = 'the element has a value representation that does not exist';
+  return new DicomError('MALFORMED', reason, offset, tag);
 }
 
 /** The header at `at`, of which all `bytes` (from headerBytes) have to be there. */
@@ -88,13 +98,27 @@ export function parseHeader(view: DataView, at: number, encoding: Encoding, byte
   return { tag, vr, length, bytes };
 }
 
+/**
+ * As readHeader, yet undefined for an element that does not end within the window or has no whole header
+ * there: for who reads as far as the window goes, where that is no fault.
+ */
+export function wholeHeader(window: Window, at: number, encoding: Encoding): Header | undefined {
+  const { view } = window;
+  if (at + HEADER_BYTES_MIN > view.byteLength) return undefined;
+  const bytes = headerBytes(view, at, encoding, at);
+  if (at + bytes > view.byteLength) return undefined;
+  const header = parseHeader(view, at, encoding, bytes);
+  const isWhole = header.length === UNDEFINED || at + bytes + header.length <= view.byteLength;
+  return isWhole ? header : undefined;
+}
+
 /** The header at `at` of a window; a defined length is held against the whole instance. */
 export function readHeader(window: Window, at: number, encoding: Encoding): Header {
   window.require(at + HEADER_BYTES_MIN, at);
-  const bytes = headerBytes(window.view, at, encoding, at);
-  const tag = tagAt(window.view, at, encoding);
-  window.require(at + bytes, at, tag);
-  const header = parseHeader(window.view, at, encoding, bytes);
-  if (header.length !== UNDEFINED) window.within(at + bytes + header.length, at, tag);
+  const { view } = window;
+  const bytes = headerBytes(view, at, encoding, at);
+  if (bytes > HEADER_BYTES_MIN) window.require(at + bytes, at, tagAt(view, at, encoding));
+  const header = parseHeader(view, at, encoding, bytes);
+  if (header.length !== UNDEFINED) window.within(at + bytes + header.length, at, header.tag);
   return header;
 }

@@ -1,4 +1,4 @@
-import { HEADER_BYTES_MIN, readHeader, UNDEFINED } from './element.ts';
+import { UNDEFINED, wholeHeader } from './element.ts';
 import { DicomError } from './error.ts';
 import { SEQUENCES_MAX, VALUE_BYTES_MAX } from './limits.ts';
 import { collectOtherIds, type OtherId } from './other-ids.ts';
@@ -62,14 +62,15 @@ export function readIdentityValues(window: Window, scan: Scan): IdentityValues {
   let issuerUniversalEntityId = '';
   const ofIssuer: OnValue = (tag, from, to, path) => {
     const belongs = tag === Tag.universalEntityId && path.length === 1 && path[0]?.item === 0;
-    if (belongs && to - from <= VALUE_BYTES_MAX)
-      issuerUniversalEntityId = plainText(bytes.subarray(from, to));
+    if (belongs && to - from <= VALUE_BYTES_MAX) issuerUniversalEntityId = plainText(bytes, from, to);
   };
   let last = -1;
   let at = scan.datasetAt;
   passingOverFaults(() => {
-    while (at + HEADER_BYTES_MIN <= bytes.byteLength) {
-      const header = readHeader(window, at, scan.encoding);
+    for (;;) {
+      // Pixel data reaches behind the window nearly always: an error for that, with its stack, cost 5 µs.
+      const header = wholeHeader(window, at, scan.encoding);
+      if (header === undefined) break;
       const { tag, length } = header;
       // What comes twice must not replace what came first; the walk has it refused.
       if (tag <= last) break;

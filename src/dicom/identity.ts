@@ -7,7 +7,7 @@ import { IDENTITY_BYTES } from './limits.ts';
 import { findOtherPeople } from './other-people.ts';
 import type { Scan } from './scan.ts';
 import { Tag } from './tags.ts';
-import { plainText, trimPadding } from './text.ts';
+import { NO_BYTES, plainText, trimPadding } from './text.ts';
 import { Window } from './window.ts';
 
 export { type BsnFinding, decideBsn } from './bsn.ts';
@@ -48,7 +48,7 @@ export function identify(window: Uint8Array, scan: Scan): Identity {
   const values = readIdentityValues(looked, scan);
   const people = findOtherPeople(looked, values);
   const bsns = findBsns(values, people.bsns);
-  const raw = (tag: number) => values.own.get(tag) ?? new Uint8Array(0);
+  const raw = (tag: number) => values.own.get(tag) ?? NO_BYTES;
   const charset = plainText(raw(Tag.specificCharacterSet));
   const text = (tag: number) => trimPadding(decodeText(raw(tag), charset));
   return {

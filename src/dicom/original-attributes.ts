@@ -1,5 +1,4 @@
 import { encodeItem, encodeSequence, encodeText } from './encode.ts';
-import { evened } from './evened.ts';
 import type { ChangeRecord } from './recipe.ts';
 import type { Encoding } from './syntaxes.ts';
 import { Tag } from './tags.ts';
@@ -20,8 +19,7 @@ export function originalAttributesItem(
 ): Uint8Array | undefined {
   const priors: Uint8Array[] = [];
   for (const element of elements) {
-    const there = rewritten(element, dataset, inside);
-    const prior = there && evened(there, inside);
+    const prior = rewritten(element, dataset, inside);
     if (prior === undefined) return undefined;
     priors.push(prior);
   }

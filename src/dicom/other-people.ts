@@ -9,7 +9,7 @@ import {
   VALUE_BYTES_MAX,
 } from './limits.ts';
 import { Tag } from './tags.ts';
-import { plainText, trimPadding } from './text.ts';
+import { NO_BYTES, plainText, trimPadding } from './text.ts';
 import type { Window } from './window.ts';
 
 /** Who else stands in an instance. Patient data. */
@@ -28,18 +28,25 @@ export interface OtherPeople {
  * modification, such as CORRECT, mean that it was about somebody else.
  */
 export function findOtherPeople(window: Window, values: IdentityValues): OtherPeople {
-  const known = new KnownPerson(values);
-  const sequences = values.sequences.filter((sequence) => namesAnother(window, sequence, known));
+  // Made for the first who is named: the sequences of most instances name nobody.
+  let known: KnownPerson | undefined;
+  const person = (): KnownPerson => {
+    known ??= new KnownPerson(values);
+    return known;
+  };
+  const sequences = values.sequences.filter((sequence) => namesAnother(window, sequence, person));
   const tooMany =
-    known.lost || values.sequences.length > SEQUENCES_MAX || sequences.length > FOREIGN_ELEMENTS_MAX;
+    known?.lost === true ||
+    values.sequences.length > SEQUENCES_MAX ||
+    sequences.length > FOREIGN_ELEMENTS_MAX;
   return {
     present: tooMany || sequences.length > 0,
     foreign: tooMany ? [] : sequences.map(({ tag, at, to }) => ({ tag, at, bytes: to - at })),
-    bsns: [...known.bsns],
+    bsns: known === undefined ? [] : [...known.bsns],
   };
 }
 
-function namesAnother(window: Window, sequence: SequenceSite, known: KnownPerson): boolean {
+function namesAnother(window: Window, sequence: SequenceSite, person: () => KnownPerson): boolean {
   const { bytes } = window;
   let found = false;
   let item = -1;
@@ -50,13 +57,16 @@ function namesAnother(window: Window, sequence: SequenceSite, known: KnownPerson
     another = false;
     coerced = false;
   };
-  visit(window, sequence, (tag, from, to, [outer, inner]) => {
+  visit(window, sequence, (tag, from, to, path) => {
+    const [outer, inner] = path;
     if (outer !== undefined && outer.item !== item) {
       endItem();
       item = outer.item;
     }
-    if (!LOOKED_AT.has(tag) || to - from > VALUE_BYTES_MAX || known.lost) return;
-    const text = plainText(bytes.subarray(from, to));
+    if (!isLookedAt(tag) || to - from > VALUE_BYTES_MAX) return;
+    const known = person();
+    if (known.lost) return;
+    const text = plainText(bytes, from, to);
     if (tag === Tag.reasonForModification) {
       const itsOwn = sequence.tag === Tag.originalAttributes && inner === undefined;
       if (itsOwn) coerced = text === 'COERCE';
@@ -68,12 +78,17 @@ function namesAnother(window: Window, sequence: SequenceSite, known: KnownPerson
   return found;
 }
 
-const LOOKED_AT: ReadonlySet<number> = new Set([
-  Tag.patientName,
-  Tag.patientId,
-  Tag.otherPatientIds,
-  Tag.reasonForModification,
-]);
+function isLookedAt(tag: number): boolean {
+  switch (tag) {
+    case Tag.patientName:
+    case Tag.patientId:
+    case Tag.otherPatientIds:
+    case Tag.reasonForModification:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** The dataset's own patient, by all ids and names it gives him. */
 class KnownPerson {
@@ -87,7 +102,7 @@ class KnownPerson {
   readonly #judgedNames = new Map<string, boolean>();
 
   constructor({ own, otherIds }: IdentityValues) {
-    const values = (tag: number) => valuesOf(plainText(own.get(tag) ?? new Uint8Array(0)));
+    const values = (tag: number) => valuesOf(plainText(own.get(tag) ?? NO_BYTES));
     const others = [...otherIds.values()].map(({ patientId }) => patientId);
     this.#ids = new Set(
       [...values(Tag.patientId), ...values(Tag.otherPatientIds), ...others].map(comparableId),

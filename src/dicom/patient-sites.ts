@@ -23,6 +23,8 @@ export class PatientSiteFinder {
   readonly #sites: Partial<Record<PatientAttribute, Site>> = {};
   /** Attributes whose place is behind; their order is that of the tags. */
   #passed = 0;
+  /** Of the next one; nearly every element is held against it alone. */
+  #tag = tagOf(PATIENT_ATTRIBUTES[0]);
 
   constructor(window: Window, encoding: Encoding) {
     this.#window = window;
@@ -31,18 +33,20 @@ export class PatientSiteFinder {
 
   /** The next element begins at `at`: what has a smaller tag and was not found is absent. */
   meet(tag: number, at: number): void {
-    for (;;) {
+    while (tag > this.#tag) {
       const attribute = PATIENT_ATTRIBUTES[this.#passed];
-      if (attribute === undefined || Tag[attribute] >= tag) return;
+      if (attribute === undefined) return;
       this.#sites[attribute] ??= { state: 'absent', at };
       this.#passed += 1;
+      this.#tag = tagOf(PATIENT_ATTRIBUTES[this.#passed]);
     }
   }
 
   /** The element that was met ends at `end`. Throws MALFORMED when it is one of them and cannot be rewritten. */
   found(tag: number, at: number, header: Header, end: number): void {
+    if (tag !== this.#tag) return;
     const attribute = PATIENT_ATTRIBUTES[this.#passed];
-    if (attribute === undefined || Tag[attribute] !== tag) return;
+    if (attribute === undefined) return;
     const site = presentSite(at, header, end);
     checkPatientSite(this.#window, attribute, site, this.#encoding);
     this.#sites[attribute] = site;
@@ -55,6 +59,10 @@ export class PatientSiteFinder {
     checkPatientBytes(sites);
     return sites;
   }
+}
+
+function tagOf(attribute: PatientAttribute | undefined): number {
+  return attribute === undefined ? Number.POSITIVE_INFINITY : Tag[attribute];
 }
 
 /**

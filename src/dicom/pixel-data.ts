@@ -66,12 +66,14 @@ export class PixelData {
     return TEXTS.has(tag) || (NUMBERS.has(tag) && length === 2);
   }
 
-  value({ tag, vr }: Header, bytes: Uint8Array): void {
+  /** The value that was wanted begins at `from`. */
+  value({ tag, vr, length }: Header, bytes: Uint8Array, from: number): void {
     if (TEXTS.has(tag)) {
-      this.#texts.set(tag, plainText(bytes));
+      this.#texts.set(tag, plainText(bytes, from, from + length));
       return;
     }
-    const [first = 0, second = 0] = bytes;
+    const first = bytes[from] ?? 0;
+    const second = bytes[from + 1] ?? 0;
     // A UN value is implicit little endian whatever the dataset is (PS3.5 section 6.2.2).
     const isBig = this.#encoding === 'explicit-be' && vr !== VR.UN;
     this.#numbers.set(tag, isBig ? first * 256 + second : second * 256 + first);

@@ -143,7 +143,7 @@ function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
 
     const header = readHeader(window, at, encoding);
     const end = passOver(window, at, header, encoding);
-    if (UIDS.has(tag)) {
+    if (isOwnUid(tag)) {
       const uid = uidOf(valueText(window, at, header), at, tag);
       if (uid !== '') uids.set(tag, uid);
     } else if (tag === Tag.modality) {
@@ -162,12 +162,17 @@ function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
   return { uids, modality, scannedTo: at, sites: { ...sites, ...further, groups: groups.found } };
 }
 
-const UIDS: ReadonlySet<number> = new Set([
-  Tag.sopClassUid,
-  Tag.sopInstanceUid,
-  Tag.studyInstanceUid,
-  Tag.seriesInstanceUid,
-]);
+function isOwnUid(tag: number): boolean {
+  switch (tag) {
+    case Tag.sopClassUid:
+    case Tag.sopInstanceUid:
+    case Tag.studyInstanceUid:
+    case Tag.seriesInstanceUid:
+      return true;
+    default:
+      return false;
+  }
+}
 
 /** True when no element follows: the end, or zero padding too short to be one. It is the last one that reaches so far. */
 function endsAt(window: Window, at: number, lastAt: number, last: number): boolean {
@@ -188,7 +193,7 @@ function valueText(window: Window, at: number, header: Header): string {
     throw new DicomError('MALFORMED', 'the value is far too long for its element', at, header.tag);
   }
   window.require(from + header.length, at, header.tag);
-  return plainText(window.bytes.subarray(from, from + header.length));
+  return plainText(window.bytes, from, from + header.length);
 }
 
 function uidOf(text: string, at = 0, tag?: number): string {

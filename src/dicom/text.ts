@@ -1,10 +1,25 @@
 import { UID_CHARACTERS_MAX } from './limits.ts';
 
-/** Bytes as characters 0 to 255, one each, without the padding (spaces, NUL) at both ends. */
-export function plainText(bytes: Uint8Array): string {
+/** What an absent value holds. */
+export const NO_BYTES = new Uint8Array(0);
+
+/**
+ * Bytes [start, end) as characters 0 to 255, one each, without the padding (spaces, NUL) at both ends. The
+ * offsets save each value of a head a view of its own, which costs as much as its text.
+ */
+export function plainText(bytes: Uint8Array, start = 0, end = bytes.byteLength): string {
+  let from = start;
+  let to = end;
+  while (to > from && isPadding(bytes[to - 1] ?? 0)) to--;
+  while (from < to && isPadding(bytes[from] ?? 0)) from++;
+  return characters(bytes, from, to);
+}
+
+/** Bytes [from, to) as characters 0 to 255, one each. */
+export function characters(bytes: Uint8Array, from: number, to: number): string {
   let text = '';
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return trimPadding(text);
+  for (let at = from; at < to; at++) text += String.fromCharCode(bytes[at] ?? 0);
+  return text;
 }
 
 /** Where, in the bytes of a value, what it says begins and ends; both 0 when it says nothing. */

@@ -64,8 +64,9 @@ export function modelled(
         })
       : undefined;
   const others = before.get(OTHERS);
+  const isExplicitThere = encoding !== 'implicit-le' && others?.vr !== 'UN';
   if (item !== undefined && !(others?.items ?? []).some((other) => idSaid(other) === idSaid(item))) {
-    after.set(OTHERS, withItem(OTHERS, others, item));
+    after.set(OTHERS, withItem(OTHERS, others, isExplicitThere ? item.map(withLengthOfUn) : item));
   }
 
   const priors = [...before.values()].filter((element) => after.get(element.tag) !== element);
