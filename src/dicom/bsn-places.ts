@@ -19,12 +19,12 @@ export function findBsns(values: IdentityValues, nested: readonly string[]): Bsn
     {
       number: text(Tag.patientId),
       source: '0010,0020' as const,
-      isIssued: isBsnIssuer(text(Tag.issuerOfPatientId), values.issuerUniversalEntityId),
+      isIssued: saysBsn(text(Tag.issuerOfPatientId), values.issuerUniversalEntityId),
     },
     ...[...values.otherIds.values()].map((id) => ({
       number: id.patientId,
       source: '0010,1002' as const,
-      isIssued: isBsnIssuer(id.issuerOfPatientId, id.universalEntityId),
+      isIssued: saysBsn(id.issuerOfPatientId, id.universalEntityId),
     })),
   ];
   const findings = [
@@ -37,6 +37,12 @@ export function findBsns(values: IdentityValues, nested: readonly string[]): Bsn
     ...found('nested', 'foreign', nested),
   ];
   return { findings: distinct(findings), invalid: issued.some(isInvalid) };
+}
+
+function saysBsn(issuer: string, universalEntityId: string): boolean {
+  // Most instances name no issuer: this and the empty texts below, a third of what finding BSNs took.
+  if (issuer === '' && universalEntityId === '') return false;
+  return isBsnIssuer(issuer, universalEntityId);
 }
 
 /** A number beside which an issuer may stand. */

@@ -55,41 +55,52 @@ const OWN: ReadonlySet<number> = new Set([
 
 /** Reads the dataset as far as the window goes and its tags ascend. Never throws for bytes that scan() accepted. */
 export function readIdentityValues(window: Window, scan: Scan): IdentityValues {
+  const found: Found = { own: new Map(), otherIds: new Map(), issuerUniversalEntityId: '', sequences: [] };
+  passingOverFaults(() => collect(window, scan, found));
+  return found;
+}
+
+/** IdentityValues while they are collected. */
+interface Found extends IdentityValues {
+  readonly own: Map<number, Uint8Array>;
+  readonly otherIds: Map<number, OtherId>;
+  issuerUniversalEntityId: string;
+  readonly sequences: SequenceSite[];
+}
+
+function collect(window: Window, { datasetAt, encoding: dataset }: Scan, found: Found): void {
   const { bytes } = window;
-  const own = new Map<number, Uint8Array>();
-  const otherIds = new Map<number, OtherId>();
-  const sequences: SequenceSite[] = [];
-  let issuerUniversalEntityId = '';
-  const ofIssuer: OnValue = (tag, from, to, path) => {
-    const belongs = tag === Tag.universalEntityId && path.length === 1 && path[0]?.item === 0;
-    if (belongs && to - from <= VALUE_BYTES_MAX) issuerUniversalEntityId = plainText(bytes, from, to);
-  };
   let last = -1;
-  let at = scan.datasetAt;
-  passingOverFaults(() => {
-    for (;;) {
-      // Pixel data reaches behind the window nearly always: an error for that, with its stack, cost 5 µs.
-      const header = wholeHeader(window, at, scan.encoding);
-      if (header === undefined) break;
-      const { tag, length } = header;
-      // What comes twice must not replace what came first; the walk has it refused.
-      if (tag <= last) break;
-      last = tag;
-      const from = at + header.bytes;
-      const encoding = itemsEncoding(window, header, at, scan.encoding);
-      const to = passOver(window, at, header, scan.encoding);
-      if (encoding !== undefined) {
-        const sequence = { tag, at, from, to, open: length === UNDEFINED, encoding };
-        if (sequences.length <= SEQUENCES_MAX) sequences.push(sequence);
-        if (tag === Tag.otherPatientIdsSequence) visit(window, sequence, collectOtherIds(bytes, otherIds));
-        if (tag === Tag.issuerOfPatientIdQualifiers) visit(window, sequence, ofIssuer);
-      } else if (OWN.has(tag) && (length <= VALUE_BYTES_MAX || freeText.has(tag))) {
-        own.set(tag, bytes.subarray(from, Math.min(to, from + VALUE_BYTES_MAX)));
-      }
-      at = to;
+  let at = datasetAt;
+  for (;;) {
+    // Pixel data reaches behind the window nearly always: an error for that, with its stack, cost 5 µs.
+    const header = wholeHeader(window, at, dataset);
+    if (header === undefined) return;
+    const { tag, length } = header;
+    // What comes twice must not replace what came first; the walk has it refused.
+    if (tag <= last) return;
+    last = tag;
+    const from = at + header.bytes;
+    const encoding = itemsEncoding(window, header, at, dataset);
+    const to = passOver(window, at, header, dataset);
+    if (encoding !== undefined) {
+      const sequence = { tag, at, from, to, open: length === UNDEFINED, encoding };
+      if (found.sequences.length <= SEQUENCES_MAX) found.sequences.push(sequence);
+      if (tag === Tag.otherPatientIdsSequence)
+        visit(window, sequence, collectOtherIds(bytes, found.otherIds));
+      if (tag === Tag.issuerOfPatientIdQualifiers) visit(window, sequence, collectIssuer(bytes, found));
+    } else if (OWN.has(tag) && (length <= VALUE_BYTES_MAX || freeText.has(tag))) {
+      found.own.set(tag, bytes.subarray(from, Math.min(to, from + VALUE_BYTES_MAX)));
     }
-  });
-  return { own, otherIds, issuerUniversalEntityId, sequences };
+    at = to;
+  }
+}
+
+function collectIssuer(bytes: Uint8Array, into: Found): OnValue {
+  return (tag, from, to, path) => {
+    const belongs = tag === Tag.universalEntityId && path.length === 1 && path[0]?.item === 0;
+    if (belongs && to - from <= VALUE_BYTES_MAX) into.issuerUniversalEntityId = plainText(bytes, from, to);
+  };
 }
 
 /** Reads all that a sequence holds, however deep; what cannot be read inside ends it without an error. */

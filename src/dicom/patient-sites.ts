@@ -16,11 +16,22 @@ import type { Encoding } from './syntaxes.ts';
 import { Tag } from './tags.ts';
 import type { Window } from './window.ts';
 
+/** Of an attribute whose place is still ahead. */
+const UNMET: Site = { state: 'absent', at: 0 };
+
 /** Finds, along the elements of the top level, the places of what a dialect writes of group 0010. */
 export class PatientSiteFinder {
   readonly #window: Window;
   readonly #encoding: Encoding;
-  readonly #sites: Partial<Record<PatientAttribute, Site>> = {};
+  /** All fields from the start: growing one by one they took a tenth of a scan. */
+  readonly #sites: Record<PatientAttribute, Site> = {
+    patientId: UNMET,
+    issuerOfPatientId: UNMET,
+    typeOfPatientId: UNMET,
+    issuerOfPatientIdQualifiers: UNMET,
+    otherPatientIds: UNMET,
+    otherPatientIdsSequence: UNMET,
+  };
   /** Attributes whose place is behind; their order is that of the tags. */
   #passed = 0;
   /** Of the next one; nearly every element is held against it alone. */
@@ -36,7 +47,7 @@ export class PatientSiteFinder {
     while (tag > this.#tag) {
       const attribute = PATIENT_ATTRIBUTES[this.#passed];
       if (attribute === undefined) return;
-      this.#sites[attribute] ??= { state: 'absent', at };
+      if (this.#sites[attribute] === UNMET) this.#sites[attribute] = { state: 'absent', at };
       this.#passed += 1;
       this.#tag = tagOf(PATIENT_ATTRIBUTES[this.#passed]);
     }
@@ -55,9 +66,8 @@ export class PatientSiteFinder {
   /** All of them; the elements that were met end at `at`. */
   end(at: number): PatientSites {
     this.meet(Number.POSITIVE_INFINITY, at);
-    const sites = this.#sites as Record<PatientAttribute, Site>;
-    checkPatientBytes(sites);
-    return sites;
+    checkPatientBytes(this.#sites);
+    return this.#sites;
   }
 }
 

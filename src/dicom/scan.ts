@@ -158,8 +158,26 @@ function readHead(window: Window, datasetAt: number, encoding: Encoding): Head {
     at = end;
   }
   const sites = patient.end(at);
-  const further = lookFurther(window, { at, last }, encoding, groups);
-  return { uids, modality, scannedTo: at, sites: { ...sites, ...further, groups: groups.found } };
+  const { originalAttributes, signed } = lookFurther(window, { at, last }, encoding, groups);
+  // Field by field: to spread two objects into one took a tenth of a scan.
+  const { patientId, issuerOfPatientId, typeOfPatientId, issuerOfPatientIdQualifiers } = sites;
+  const { otherPatientIds, otherPatientIdsSequence } = sites;
+  return {
+    uids,
+    modality,
+    scannedTo: at,
+    sites: {
+      patientId,
+      issuerOfPatientId,
+      typeOfPatientId,
+      issuerOfPatientIdQualifiers,
+      otherPatientIds,
+      otherPatientIdsSequence,
+      originalAttributes,
+      signed,
+      groups: groups.found,
+    },
+  };
 }
 
 function isOwnUid(tag: number): boolean {

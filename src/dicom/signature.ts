@@ -13,28 +13,19 @@ import type { Window } from './window.ts';
  *
  * @throws WindowEnds
  */
-export function signedTags(
-  window: Window,
-  header: Header,
-  at: number,
-  end: number,
-  encoding: Encoding,
-): readonly number[] | 'all' {
+export function signedTags(...found: Found): readonly number[] | 'all' {
   try {
-    return listedTags(window, header, at, end, encoding);
+    return listedTags(...found);
   } catch (thrown) {
     if (thrown instanceof DicomError) return 'all';
     throw thrown;
   }
 }
 
-function listedTags(
-  window: Window,
-  header: Header,
-  at: number,
-  end: number,
-  encoding: Encoding,
-): readonly number[] | 'all' {
+/** The sequence in its dataset: its first byte, and the one behind it. */
+type Found = readonly [window: Window, header: Header, at: number, end: number, encoding: Encoding];
+
+function listedTags(...[window, header, at, end, encoding]: Found): readonly number[] | 'all' {
   const site = presentSite(at, header, end);
   if (site.from === site.to) return [];
   if (end - at > MAC_PARAMETERS_BYTES_MAX) return 'all';

@@ -132,22 +132,9 @@ function turned(value: Uint8Array, unit: number): Uint8Array {
   return copy;
 }
 
-/** PS3.5 section 7.3: the VRs that have a byte order, with the bytes of one number. An AT is two. */
+/** PS3.5 section 7.3: the VRs that have a byte order, by the bytes of one number. An AT is two. */
 const NUMBER_BYTES: ReadonlyMap<number, number> = new Map(
-  Object.entries({
-    AT: 2,
-    FD: 8,
-    FL: 4,
-    OD: 8,
-    OF: 4,
-    OL: 4,
-    OV: 8,
-    OW: 2,
-    SL: 4,
-    SS: 2,
-    SV: 8,
-    UL: 4,
-    US: 2,
-    UV: 8,
-  }).map(([letters, bytes]) => [vrCode(letters), bytes]),
+  Object.entries({ 2: 'AT OW SS US', 4: 'FL OF OL SL UL', 8: 'FD OD OV SV UV' }).flatMap(([bytes, vrs]) =>
+    vrs.split(' ').map((vr): [number, number] => [vrCode(vr), Number(bytes)]),
+  ),
 );

@@ -96,8 +96,12 @@ export class Reading {
         this.#scan = found;
         this.#identity = identify(window, found);
         this.#walk = new DatasetWalk(found, this.#bytes);
-        this.#walk.feed(window);
-        this.#walk.feed(chunk.subarray(this.#need - at));
+        if (at === 0) {
+          this.#walk.feed(chunk);
+        } else {
+          this.#walk.feed(window);
+          this.#walk.feed(chunk.subarray(this.#need - at));
+        }
         this.#head.drop();
         return;
       }
@@ -130,7 +134,7 @@ export class Reading {
 
 /** The first bytes of an instance, kept until there are as many as the scan asks for. */
 class Head {
-  #kept = Buffer.alloc(0);
+  #kept = NOTHING;
 
   get bytes(): number {
     return this.#kept.byteLength;
@@ -155,9 +159,12 @@ class Head {
   }
 
   drop(): void {
-    this.#kept = Buffer.alloc(0);
+    this.#kept = NOTHING;
   }
 }
+
+/** One for all: most instances keep nothing, their head lies in the first chunk. */
+const NOTHING = Buffer.alloc(0);
 
 /** What a thrown thing says against an instance. */
 function faultOf(thrown: unknown, offset: number): InspectionFault {

@@ -3,11 +3,10 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dispatch } from '../../src/cli/dispatch.ts';
 import { beginWalk, nextParts } from '../../src/study/package.ts';
-import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
 import type { TempFolder } from '../support/temp-folder.ts';
 import { writeZip, type ZipFile } from '../support/zip.ts';
 import type { ExchangeDouble } from './exchange-double.ts';
-import { openDouble } from './open-double.ts';
+import { openSending, type Sending } from './open-double.ts';
 import { watchedTerminal } from './watched-terminal.ts';
 
 const PDF = Buffer.from('%PDF-1.4\n1 0 obj\n<< >>\nendobj\ntrailer\n<< >>\n%%EOF\n');
@@ -20,27 +19,14 @@ const VIEWER = Buffer.from('MZ and a viewer for discs');
 let folder: TempFolder;
 let exchange: ExchangeDouble;
 let close: () => Promise<void>;
-let study: WrittenInstance[];
+let study: Sending['study'];
+let send: Sending['send'];
 
 beforeEach(async () => {
-  ({ folder, exchange, close } = await openDouble());
-  study = await writeStudy(folder.file('study'), {
-    modality: 'CT',
-    instances: 2,
-    bytesPerInstance: 50_000,
-    seed: 9,
-  });
+  ({ folder, exchange, close, study, send } = await openSending(2, 50_000));
 });
 
 afterEach(() => close());
-
-async function send(...args: string[]) {
-  const watched = watchedTerminal({
-    env: { SLUIS_SERVER: exchange.url, SLUIS_TOKEN_FILE: folder.file('token') },
-  });
-  const code = await dispatch(['send', '--from', 'south', '--to', 'north', ...args], watched.terminal);
-  return { code, out: watched.out(), err: watched.err() };
-}
 
 /** Writes a file below the temporary folder; answers its path. */
 async function put(content: Uint8Array, ...names: string[]): Promise<string> {

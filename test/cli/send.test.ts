@@ -2,42 +2,28 @@ import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { dispatch } from '../../src/cli/dispatch.ts';
-import { type WrittenInstance, writeStudy } from '../support/study/write-study.ts';
 import type { TempFolder } from '../support/temp-folder.ts';
 import type { ExchangeDouble } from './exchange-double.ts';
-import { openDouble } from './open-double.ts';
-import { watchedTerminal } from './watched-terminal.ts';
+import { openSending, type Sending } from './open-double.ts';
 
 let folder: TempFolder;
 let exchange: ExchangeDouble;
 let close: () => Promise<void>;
-let study: WrittenInstance[];
+let study: Sending['study'];
+let sendPaths: Sending['send'];
 
 beforeEach(async () => {
-  ({ folder, exchange, close } = await openDouble());
-  study = await writeStudy(folder.file('study'), {
-    modality: 'CT',
-    instances: 3,
-    bytesPerInstance: 300_000,
-    seed: 7,
-  });
+  ({ folder, exchange, close, study, send: sendPaths } = await openSending(3, 300_000));
 });
 
 afterEach(() => close());
 
+/** The study, unless the arguments name something else in the folder. */
 async function send(...args: string[]) {
-  const watched = watchedTerminal({
-    env: { SLUIS_SERVER: exchange.url, SLUIS_TOKEN_FILE: folder.file('token') },
-  });
   const paths = args.some((arg) => arg.startsWith(folder.path) && !arg.endsWith('.txt'))
     ? []
     : [folder.file('study')];
-  const code = await dispatch(
-    ['send', '--from', 'south', '--to', 'north', ...args, ...paths],
-    watched.terminal,
-  );
-  return { code, out: watched.out(), err: watched.err() };
+  return sendPaths(...args, ...paths);
 }
 
 /** The instances in a package, by their bytes alone. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Choosing } from '../../src/delivery/choice.ts';
 import { leftOutKindsMax } from '../../src/delivery/limits.ts';
 import type { InstanceRecord, MailboxRecord, TransferRecord } from '../../src/state/records.ts';
+import { plainWishes } from '../support/plain-mailbox.ts';
 
 const CT = '1.2.840.10008.5.1.4.1.1.2';
 const GSPS = '1.2.840.10008.5.1.4.1.1.11.1';
@@ -41,12 +42,7 @@ const mailbox: MailboxRecord = {
   kind: 'central',
   specialty: null,
   receiving: { by: 'pull' },
-  dialect: 'nl-2010',
-  patientId: 'keep-with-issuer',
-  nestedIdentity: 'keep-and-flag',
-  srAsPdf: false,
-  excludeSopClasses: [],
-  excludeModalities: [],
+  ...plainWishes,
 };
 const stow = { by: 'stow', url: 'http://pacs.example', tokenFile: null } as const;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DIALECTS } from '../../src/dicom/dialect.ts';
 import { configSchema } from '../../src/ops/config.ts';
+import { plainWishes } from '../support/plain-mailbox.ts';
 
 const form = {
   issuerOfPatientId: 'NLMINBIZA',
@@ -38,14 +39,7 @@ describe('what a mailbox gets, in the configuration,', () => {
   it('is everything, tagged as the national guideline says, when it says nothing', () => {
     const { organizations } = configSchema.parse(written({})).addressBook;
     expect(organizations[0]?.issuerOfPatientId).toBeNull();
-    expect(organizations[0]?.mailboxes[0]).toMatchObject({
-      dialect: 'nl-2010',
-      patientId: 'keep-with-issuer',
-      nestedIdentity: 'keep-and-flag',
-      srAsPdf: false,
-      excludeSopClasses: [],
-      excludeModalities: [],
-    });
+    expect(organizations[0]?.mailboxes[0]).toMatchObject(plainWishes);
   });
 
   it('is what it says', () => {

@@ -1,23 +1,21 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import { StorageFull } from '../../src/storage/errors.ts';
 import type { ObjectId } from '../../src/storage/storage.ts';
-import { WorkPool } from '../../src/work/pool.ts';
 import { smallPdf } from '../support/study/documents.ts';
 import { until } from '../support/until.ts';
 import { writeZip } from '../support/zip.ts';
+import { poolOf } from '../work/support.ts';
 import { multipart, openSending, packageOf, type Sending, slices, stow } from './sending.ts';
 
 /** More than the failures after which each part is looked at by itself. */
 const often = 8;
 const full = () => new StorageFull('the disk is full: free space, then resume');
 
-describe('derived objects', () => {
-  const pool = new WorkPool({ workers: 1 });
-  let world: Sending;
+const pool = await poolOf({ workers: 1 });
 
-  beforeAll(() => pool.start());
-  afterAll(() => pool.stop(AbortSignal.timeout(5000)));
+describe('derived objects', () => {
+  let world: Sending;
   beforeEach(async () => {
     world = await openSending(pool);
   });

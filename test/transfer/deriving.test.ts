@@ -1,26 +1,24 @@
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StorageFull } from '../../src/storage/errors.ts';
 import type { Checking } from '../../src/transfer/checking.ts';
 import { transferView } from '../../src/transfer/views.ts';
 import { WorkerLost } from '../../src/work/errors.ts';
-import { WorkPool } from '../../src/work/pool.ts';
 import { render } from '../../src/work/render.ts';
 import { smallPdf } from '../support/study/documents.ts';
 import { generateObject } from '../support/study/objects.ts';
 import { DEFLATED_LE } from '../support/study/part10.ts';
 import { until } from '../support/until.ts';
+import { poolOf } from '../work/support.ts';
 import { multipart, openSending, packageOf, type Sending, slices, stow } from './sending.ts';
 import { manifestOf, zuid } from './world.ts';
 
 const pdf = smallPdf();
 
-describe('what is made for receivers', () => {
-  const pool = new WorkPool({ workers: 1 });
-  let world: Sending;
+const pool = await poolOf({ workers: 1 });
 
-  beforeAll(() => pool.start());
-  afterAll(() => pool.stop(AbortSignal.timeout(5000)));
+describe('what is made for receivers', () => {
+  let world: Sending;
   beforeEach(async () => {
     world = await openSending(pool);
     await world.mailbox('west.pacs', stow);
@@ -101,8 +99,8 @@ describe('what is made for receivers', () => {
   });
 
   describe('of reports that cannot be made into one', () => {
-    const begin = async (bytes: Uint8Array, checking: Checking): Promise<void> => {
-      const { id } = await world.upload(bytes, multipart, { from: 'zuid.main', to: ['west.pacs'] });
+    const begin = async (bytes: Uint8Array, checking: Checking, to = 'west.pacs'): Promise<void> => {
+      const { id } = await world.upload(bytes, multipart, { from: 'zuid.main', to: [to] });
       world.follow({ checking }).follow(id);
     };
     const isSettled = (): Promise<void> =>
@@ -185,6 +183,18 @@ describe('what is made for receivers', () => {
       expect(world.settled).toMatchObject([
         { state: 'held', reasons: ['REPORT_NOT_RENDERED'], instances: 4, derived: 1, problems: [2] },
       ]);
+    });
+
+    it('makes the report first that its transfer would be held for, and goes without a PDF of the other', async () => {
+      await world.mailbox('west.both', stow, { srAsPdf: true });
+      const checking = world.rendering(render, { instancesMax: 4 });
+      const sr = generateObject({ kind: 'basic-text-sr', seed: 900, bsnIn: 'retired-1000' });
+      await begin(packageOf([sr, ...slices(1)], ['application/pdf', pdf]), checking, 'west.both');
+      await isSettled();
+      expect(world.settled).toMatchObject([
+        { state: 'ready', reasons: ['SR_NOT_RENDERED'], instances: 4, derived: 1, problems: [0] },
+      ]);
+      expect(world.deliveryTo('west.both')).toMatchObject({ of: 3, leftOut: {} });
     });
   });
 

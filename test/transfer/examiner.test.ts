@@ -1,24 +1,22 @@
 import { inflateRawSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import type { InstanceRecord } from '../../src/state/records.ts';
 import { composeInstance, readSegments, segmentsBytes, storedInstance } from '../../src/study/composing.ts';
 import { transferView } from '../../src/transfer/views.ts';
-import { WorkPool } from '../../src/work/pool.ts';
 import { smallPdf } from '../support/study/documents.ts';
 import { DEFLATED_LE } from '../support/study/part10.ts';
 import { writeZip } from '../support/zip.ts';
+import { poolOf } from '../work/support.ts';
 import { multipart, openSending, packageOf, type Sending, slices } from './sending.ts';
 import { transferLimits } from './world.ts';
 
 const pdf = smallPdf();
 
-describe('what is examined of an upload', () => {
-  const pool = new WorkPool({ workers: 1 });
-  let world: Sending;
+const pool = await poolOf({ workers: 1 });
 
-  beforeAll(() => pool.start());
-  afterAll(() => pool.stop(AbortSignal.timeout(5000)));
+describe('what is examined of an upload', () => {
+  let world: Sending;
   beforeEach(async () => {
     world = await openSending(pool);
   });

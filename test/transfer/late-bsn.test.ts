@@ -1,20 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
 import type { DeliveryState, TransferRecord } from '../../src/state/records.ts';
 import { Checking } from '../../src/transfer/checking.ts';
-import { WorkPool } from '../../src/work/pool.ts';
+import { poolOf } from '../work/support.ts';
 import { multipart, openSending, packageOf, type Sending, slices, stow } from './sending.ts';
 import { manifestOf, noord, zuid } from './world.ts';
 
 const bsn = '999990019';
 const other = '999990020';
 
-describe('a BSN that becomes known late', () => {
-  const pool = new WorkPool({ workers: 1 });
-  let world: Sending;
+const pool = await poolOf({ workers: 1 });
 
-  beforeAll(() => pool.start());
-  afterAll(() => pool.stop(AbortSignal.timeout(5000)));
+describe('a BSN that becomes known late', () => {
+  let world: Sending;
   beforeEach(async () => {
     world = await openSending(pool);
     await world.mailbox('west.pacs', stow);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Priority } from '../../src/state/records.ts';
 import { transferView } from '../../src/transfer/views.ts';
-import { WorkPool } from '../../src/work/pool.ts';
 import { smallPdf } from '../support/study/documents.ts';
 import { until } from '../support/until.ts';
 import { writeZip } from '../support/zip.ts';
+import { poolOf } from '../work/support.ts';
 import { multipart, openSending, packageOf, type Sending, slices } from './sending.ts';
 import { manifestOf, zuid } from './world.ts';
 
@@ -16,12 +16,10 @@ const listed = (data: Uint8Array, mediaType: string) => {
   return { sha256, bytes: data.byteLength, mediaType };
 };
 
-describe('reports of a transfer', () => {
-  const pool = new WorkPool({ workers: 1 });
-  let world: Sending;
+const pool = await poolOf({ workers: 1 });
 
-  beforeAll(() => pool.start());
-  afterAll(() => pool.stop(AbortSignal.timeout(5000)));
+describe('reports of a transfer', () => {
+  let world: Sending;
   beforeEach(async () => {
     world = await openSending(pool);
   });

@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LEGACY_1000, NL_2010, PATIENTID_BSN } from '../../src/dicom/dialect.ts';
 import type { Edit } from '../../src/dicom/edit.ts';
 import { identify } from '../../src/dicom/identity.ts';
@@ -17,33 +16,24 @@ import { PieceReader } from '../../src/work/piece-reader.ts';
 import { type Built, ct, dataset, part10 } from '../dicom/builder.ts';
 import { samples, samplesAreHere } from '../dicom/samples.ts';
 import { DEFLATED, type DeflatedFile, deflatedDataset, deflatedFile, inflateAll } from './deflated-files.ts';
-import { poolOf, temporaryFolder } from './support.ts';
+import { poolOf, Scratch, temporaryFolder } from './support.ts';
 
 const MIB = 1024 * 1024;
 const BSN = '999990019';
 const folder = await temporaryFolder();
 const pool = await poolOf({ workers: 2 });
 
-let names = 0;
-let into = '';
-beforeEach(async () => {
-  into = join(folder, `into-${(names++).toString()}`);
-  await writeFile(into, '', { mode: 0o600 });
-});
-
-async function fileOf(bytes: Uint8Array): Promise<FileRange> {
-  const path = join(folder, (names++).toString());
-  await writeFile(path, bytes);
-  return { path, start: 0, bytes: bytes.byteLength };
-}
+const scratch = new Scratch(folder);
 
 async function jobOf(bytes: Uint8Array, limits: Partial<InflateJob> = {}): Promise<InflateJob> {
   // In two places, and not at the beginning of a file.
   const cut = Math.min(bytes.byteLength, 300);
-  const first = await fileOf(Buffer.concat([Buffer.alloc(7, 1), bytes.subarray(0, cut), Buffer.alloc(5, 2)]));
-  const second = await fileOf(bytes.subarray(cut));
+  const first = await scratch.fileOf(
+    Buffer.concat([Buffer.alloc(7, 1), bytes.subarray(0, cut), Buffer.alloc(5, 2)]),
+  );
+  const second = await scratch.fileOf(bytes.subarray(cut));
   const ranges = [{ ...first, start: 7, bytes: cut }, second];
-  return { of: 'dataset', ranges, into, bytesMax: 1024 * MIB, ratioMax: 200, ...limits };
+  return { of: 'dataset', ranges, into: scratch.into, bytesMax: 1024 * MIB, ratioMax: 200, ...limits };
 }
 
 async function inflated(bytes: Uint8Array, limits: Partial<InflateJob> = {}): Promise<InflateResult> {
@@ -65,8 +55,8 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 function composed({ inflated: parts, inspection }: InflateResult, edits: readonly Edit[]): Buffer {
   if (parts === undefined) throw new Error('nothing was inflated');
   const { headBytes, tailBytes } = parts;
-  const head = { path: into, start: 0, bytes: headBytes };
-  const tail = { path: into, start: headBytes, bytes: tailBytes };
+  const head = { path: scratch.into, start: 0, bytes: headBytes };
+  const tail = { path: scratch.into, start: headBytes, bytes: tailBytes };
   const datasetAt = inspection.scan?.datasetAt ?? 0;
   return bytesOf(composeInstance({ extents: [], bytes: 0, inflated: { head, tail }, datasetAt }, edits));
 }
@@ -110,7 +100,7 @@ async function expectInflated(result: InflateResult, { bytes, inflated: whole, d
   expect(parts?.bytes).toBe(whole.byteLength);
   expect(parts?.headBytes).toBeGreaterThanOrEqual(Math.min(whole.byteLength, IDENTITY_BYTES));
 
-  const derived = await readFile(into);
+  const derived = await readFile(scratch.into);
   const headBytes = parts?.headBytes ?? 0;
   expect(derived.byteLength).toBe(result.bytes);
   expect(result.bytes).toBe(headBytes + (parts?.tailBytes ?? 0));
@@ -206,10 +196,10 @@ describe('a deflated dataset', () => {
   });
 
   it('takes the place of what the file held, whose mode stays', async () => {
-    await writeFile(into, Buffer.alloc(3 * MIB, 9));
+    await writeFile(scratch.into, Buffer.alloc(3 * MIB, 9));
     const file = deflatedFile(ct());
     await expectInflated(await inflated(file.bytes), file);
-    expect((await stat(into)).mode & 0o777).toBe(0o600);
+    expect((await stat(scratch.into)).mode & 0o777).toBe(0o600);
   });
 
   it('can be inflated without a pool', async () => {
@@ -245,7 +235,7 @@ describe('a deflated dataset that is broken', () => {
     expect(result.inflated).toBeUndefined();
     expect(result.inspection.error?.reason).toMatch(/\w/);
     expect([hex(result.inspection.sha256), result.inspection.crc32]).toEqual([sha256(bytes), crc32(bytes)]);
-    expect((await stat(into)).size).toBe(0);
+    expect((await stat(scratch.into)).size).toBe(0);
   }
 
   it.each([1, 100, 3000, 250_000])('keeps what there is when it ends %d bytes too early', async (missing) => {

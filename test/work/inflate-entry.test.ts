@@ -2,36 +2,31 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
-import { beforeEach, describe, expect, it } from 'vitest';
-import type { FileRange } from '../../src/storage/storage.ts';
+import { describe, expect, it } from 'vitest';
 import { type InflateJob, type InflateResult, isDeflated } from '../../src/work/jobs.ts';
 import { ct, part10 } from '../dicom/builder.ts';
 import { deflatedFile } from './deflated-files.ts';
-import { poolOf, temporaryFolder } from './support.ts';
+import { poolOf, Scratch, temporaryFolder } from './support.ts';
 
 const MIB = 1024 * 1024;
 const folder = await temporaryFolder();
 const pool = await poolOf({ workers: 2 });
 
-let names = 0;
-let into = '';
-beforeEach(async () => {
-  into = join(folder, `into-${(names++).toString()}`);
-  await writeFile(into, '', { mode: 0o600 });
-});
-
-async function fileOf(bytes: Uint8Array): Promise<FileRange> {
-  const path = join(folder, (names++).toString());
-  await writeFile(path, bytes);
-  return { path, start: 0, bytes: bytes.byteLength };
-}
+const scratch = new Scratch(folder);
 
 /** What an archive says of an entry with this content. */
 const saidOf = (content: Uint8Array) => ({ crc32: crc32(content), bytes: content.byteLength });
 
 async function unpacked(data: Uint8Array, limits: Partial<InflateJob> = {}): Promise<InflateResult> {
-  const ranges = [await fileOf(data)];
-  return pool.inflate({ of: 'entry', ranges, into, bytesMax: 1024 * MIB, ratioMax: 200, ...limits });
+  const ranges = [await scratch.fileOf(data)];
+  return pool.inflate({
+    of: 'entry',
+    ranges,
+    into: scratch.into,
+    bytesMax: 1024 * MIB,
+    ratioMax: 200,
+    ...limits,
+  });
 }
 
 const pixels = { tag: 0x7fe00010, vr: 'OW', value: randomBytes(300_000) };
@@ -45,19 +40,19 @@ describe('the data of a ZIP entry', () => {
     ['20 MiB', Buffer.concat([instance, Buffer.alloc(20 * MIB)])],
   ])('is written out inflated, and inspected as what it is then: %s', async (_, content) => {
     const result = await unpacked(deflateRawSync(content), saidOf(content));
-    const [inspection] = await pool.inspect([{ ranges: [await fileOf(content)] }]);
+    const [inspection] = await pool.inspect([{ ranges: [await scratch.fileOf(content)] }]);
     expect(result).toEqual({ inspection, bytes: content.byteLength });
-    expect((await readFile(into)).equals(content)).toBe(true);
-    expect((await stat(into)).mode & 0o777).toBe(0o600);
+    expect((await readFile(scratch.into)).equals(content)).toBe(true);
+    expect((await stat(scratch.into)).mode & 0o777).toBe(0o600);
   });
 
   it('may be an instance that is deflated itself, which is inflated next', async () => {
     const { bytes, inflated } = deflatedFile(ct([pixels]));
     const entry = await unpacked(deflateRawSync(bytes), saidOf(bytes));
     expect(isDeflated(entry.inspection)).toBe(true);
-    const target = join(folder, `second-${(names++).toString()}`);
+    const target = join(folder, 'second');
     await writeFile(target, '');
-    const ranges = [{ path: into, start: 0, bytes: entry.bytes }];
+    const ranges = [{ path: scratch.into, start: 0, bytes: entry.bytes }];
     const limits = { bytesMax: 1024 * MIB, ratioMax: 200 };
     const dataset = await pool.inflate({ of: 'dataset', ranges, into: target, ...limits });
     expect(dataset.inspection.error).toBeUndefined();
@@ -89,7 +84,7 @@ describe('the data of a ZIP entry', () => {
     expect(result).toMatchObject({ bytes: 0, inspection: { scan: undefined, identity: undefined } });
     expect(result.inspection.error).toMatchObject({ code, tag: '' });
     expect(result.inspection.error?.reason).toMatch(/\w/);
-    expect((await stat(into)).size).toBe(0);
+    expect((await stat(scratch.into)).size).toBe(0);
     // Nothing else there is to name it by.
     const { sha256 } = result.inspection;
     expect(Buffer.from(sha256).equals(createHash('sha256').update(bytes).digest())).toBe(true);
@@ -109,7 +104,7 @@ describe('a job that inflates', () => {
     ],
     [
       'bytes to read that are not there',
-      async () => ({ ranges: [{ ...(await fileOf(data)), bytes: data.byteLength + 1 }] }),
+      async () => ({ ranges: [{ ...(await scratch.fileOf(data)), bytes: data.byteLength + 1 }] }),
       'SLUIS_STORAGE_DAMAGED',
       'give-up',
     ],
@@ -121,7 +116,7 @@ describe('a job that inflates', () => {
   });
 
   it('leaves nothing of a dataset for which the disk had no room', async () => {
-    const ranges = [await fileOf(deflatedFile(ct([pixels])).bytes)];
+    const ranges = [await scratch.fileOf(deflatedFile(ct([pixels])).bytes)];
     const job = { of: 'dataset', ranges, into: '/dev/full', bytesMax: MIB, ratioMax: 200 } as const;
     await expect(pool.inflate(job)).rejects.toMatchObject({ code: 'SLUIS_STORAGE_FULL' });
   });
@@ -144,8 +139,14 @@ describe('a job that inflates', () => {
   it('is taken out of the queue when its signal is aborted, and cut when the pool stops', async () => {
     const one = await poolOf({ workers: 1 });
     const stop = new AbortController();
-    const zeros = await fileOf(deflateRawSync(Buffer.alloc(100 * MIB)));
-    const long = { of: 'entry', ranges: [zeros], into, bytesMax: 1024 * MIB, ratioMax: 10_000 } as const;
+    const zeros = await scratch.fileOf(deflateRawSync(Buffer.alloc(100 * MIB)));
+    const long = {
+      of: 'entry',
+      ranges: [zeros],
+      into: scratch.into,
+      bytesMax: 1024 * MIB,
+      ratioMax: 10_000,
+    } as const;
     const running = one.inflate(long);
     const waiting = one.inflate({ ...long, into: '/dev/null' }, stop.signal);
     const settling = Promise.allSettled([running, waiting]);
@@ -158,12 +159,12 @@ describe('a job that inflates', () => {
 
   it('holds up no inspection, and no chain', async () => {
     const one = await poolOf({ workers: 1 });
-    const zeros = await fileOf(deflateRawSync(Buffer.alloc(200 * MIB)));
+    const zeros = await scratch.fileOf(deflateRawSync(Buffer.alloc(200 * MIB)));
     let over = false;
     const inflating = one
-      .inflate({ of: 'entry', ranges: [zeros], into, bytesMax: 1024 * MIB, ratioMax: 10_000 })
+      .inflate({ of: 'entry', ranges: [zeros], into: scratch.into, bytesMax: 1024 * MIB, ratioMax: 10_000 })
       .then(() => (over = true));
-    const file = await fileOf(instance);
+    const file = await scratch.fileOf(instance);
     await one.inspect([{ ranges: [file] }]);
     const chain = one.inspectChain(file.bytes);
     await chain.feed([file]);

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { imagePixelElements } from './modality.ts';
 import { code } from './object-form.ts';
 import { EXPLICIT_LE, encodingOf, fileMeta, nativePixelHead } from './part10.ts';
 import { ANNELIES, type BsnPlace, patientElements } from './patient.ts';
@@ -105,15 +106,8 @@ function imageElements({ rows, columns }: Frame, frames: number): Element[] {
   return [
     ...calculated(),
     text(0x0018_9004, 'CS', 'RESEARCH'),
-    numbers(0x0028_0002, 'US', 1),
-    text(0x0028_0004, 'CS', 'MONOCHROME2'),
+    ...imagePixelElements(rows, columns),
     text(0x0028_0008, 'IS', frames),
-    numbers(0x0028_0010, 'US', rows),
-    numbers(0x0028_0011, 'US', columns),
-    numbers(0x0028_0100, 'US', 16),
-    numbers(0x0028_0101, 'US', 12),
-    numbers(0x0028_0102, 'US', 11),
-    numbers(0x0028_0103, 'US', 0),
     text(0x0028_0301, 'CS', 'NO'),
     text(0x0028_2110, 'CS', '00'),
     text(0x2050_0020, 'CS', 'IDENTITY'),
