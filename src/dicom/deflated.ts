@@ -34,16 +34,15 @@ export function deflatedAt(window: Uint8Array, instanceBytes: number): number | 
 
 /**
  * Whether a stream is wrapped as zlib does (RFC 1950), which the standard does not ask for and some write
- * all the same. A raw stream could begin like that only with a stored block, whose lengths then agree.
+ * all the same.
  *
- * @param stream at least its first 5 bytes, if it has as many
+ * @param stream at least its first 2 bytes, if it has as many
  */
 export function isZlibWrapped(stream: Uint8Array): boolean {
-  const [method, flags, length = 0, complement = 0, complementHigh = 0] = stream;
+  const [method, flags] = stream;
   if (method === undefined || flags === undefined) return false;
-  const isZlib = (method & 0x0f) === 8 && method >> 4 <= 7 && (method * 256 + flags) % 31 === 0;
-  const isStoredBlock = (flags ^ complement) === 0xff && (length ^ complementHigh) === 0xff;
-  return isZlib && !isStoredBlock;
+  // A raw stream could begin so with a stored block in whose five unused bits something is set: nobody writes that.
+  return (method & 0x0f) === 8 && method >> 4 <= 7 && (method * 256 + flags) % 31 === 0;
 }
 
 /** Bytes that a run of `bytes` bytes takes as stored blocks. */
