@@ -74,8 +74,10 @@ const ESC = 0x1b;
  * becomes U+FFFD, never an error. Nothing that is written ever comes from here.
  */
 export function decodeText(bytes: Uint8Array, specificCharacterSet: string): string {
-  // Each decoder that a value can begin with leaves ASCII as it is. Most short values are, and this is half the work.
-  if (bytes.byteLength <= LO_CHARACTERS_MAX && isAscii(bytes)) return characters(bytes, 0, bytes.byteLength);
+  // Each decoder that a value can begin with leaves printable ASCII as it is (not control characters: ICU's
+  // Shift JIS swaps some). Most short values are nothing else, and the decoders took a sixth of identify().
+  if (bytes.byteLength <= LO_CHARACTERS_MAX && isPrintable(bytes))
+    return characters(bytes, 0, bytes.byteLength);
   const first = specificCharacterSet.split('\\')[0] ?? '';
   const initial = LABELS.get(first.trim().replace(/^ISO(_IR| 2022 IR) /, '')) ?? LABEL_DEFAULT;
   let text = '';
@@ -97,8 +99,8 @@ export function decodeText(bytes: Uint8Array, specificCharacterSet: string): str
   return text;
 }
 
-function isAscii(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte >= 0x80 || byte === ESC) return false;
+function isPrintable(bytes: Uint8Array): boolean {
+  for (const byte of bytes) if (byte < 0x20 || byte > 0x7e) return false;
   return true;
 }
 
