@@ -26,8 +26,8 @@ export interface Identity {
   /** A nested dataset, private ones included, names somebody whom the dataset itself does not name. */
   readonly nestedIdentity: boolean;
   /**
-   * The top-level elements inside of which that person stands. Empty beside a nestedIdentity when there are
-   * more than can be listed: then taking out some would not take out all.
+   * The top-level elements inside of which that person stands. Empty beside a nestedIdentity when they cannot
+   * all be taken out: there are more than can be listed, or the dataset begins with one.
    */
   readonly foreign: readonly ForeignElement[];
   /** (0008,0005) as it stands there. */
@@ -61,7 +61,8 @@ export function identify(window: Uint8Array, scan: Scan): Identity {
     bsn: bsns.findings,
     bsnInvalid: bsns.invalid,
     nestedIdentity: people.present,
-    foreign: people.foreign,
+    // A dataset that begins with one may hold nothing else, and an instance without a dataset is none.
+    foreign: people.foreign.some(({ at }) => at === scan.datasetAt) ? [] : people.foreign,
     charset,
   };
 }

@@ -129,6 +129,12 @@ describe.each(ENCODINGS)('a foreign element in %s', (encoding) => {
     }
   });
 
+  it('is not listed where the dataset begins with it: without it nothing might be left', () => {
+    const history: Built = { tag: 0x00091005, vr: 'SQ', items: [bert] };
+    const bytes = part10([history], encoding);
+    expect(identify(bytes, scanWhole(bytes))).toMatchObject({ nestedIdentity: true, foreign: [] });
+  });
+
   it('is none that names the patient by any of his own ids and names', () => {
     const own: Built[] = [
       retired(`${ANNA}\\21622401`),
