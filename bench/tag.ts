@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { writeEnhanced } from '../test/support/study/enhanced.ts';
 import { writeStudy } from '../test/support/study/write-study.ts';
 import { openTempFolder } from '../test/support/temp-folder.ts';
-import { type Measured, median, report } from './lib/report.ts';
+import { type Measured, median, percentile, report } from './lib/report.ts';
 import { copyMs, dcmjsMs, dcmodifyMs } from './lib/tag-peers.ts';
 import { tagFile } from './lib/tagging.ts';
 
@@ -64,9 +64,9 @@ try {
   const times = new Map(SIZES.map(({ name }) => [name, { p50: [] as number[], p99: [] as number[] }]));
   for (let run = 0; run < RUNS; run += 1) {
     for (const [name, paths] of files) {
-      const sorted = paths.map((path) => timeOf(path)).sort((a, b) => a - b);
-      times.get(name)?.p50.push(at(sorted, 0.5));
-      times.get(name)?.p99.push(at(sorted, 0.99));
+      const ms = paths.map((path) => timeOf(path));
+      times.get(name)?.p50.push(percentile(ms, 0.5));
+      times.get(name)?.p99.push(percentile(ms, 0.99));
     }
   }
   const measured: Measured[] = SIZES.flatMap(({ name }) =>
@@ -105,11 +105,6 @@ function timeOf(path: string): number {
   const begun = performance.now();
   tagFile(path);
   return performance.now() - begun;
-}
-
-/** The value that this part of the runs is not above. */
-function at(sorted: readonly number[], part: number): number {
-  return sorted[Math.ceil(part * sorted.length) - 1] ?? Number.NaN;
 }
 
 function peersOf({ name, peerRuns, dcmjs }: Size, paths: readonly string[]): Measured[] {

@@ -88,7 +88,7 @@ async function install(why) {
 }
 
 const dist = join(root, 'dist');
-const built = ['src', 'bench', join('test', 'support'), join('test', 'soak')];
+const built = ['src', 'bench', ...['support', 'soak', 'conformance'].map((name) => join('test', name))];
 
 const filesIn = (folder) =>
   existsSync(folder)

@@ -1,49 +1,54 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { authorizer } from './access/api-keys.ts';
-import { Unauthorized } from './access/errors.ts';
 import { KeyRing } from './access/key-ring.ts';
-import type { Authorize } from './access/principal.ts';
 import { AddressBook, type AddressBookEntry } from './addressbook/address-book.ts';
 import { Bell } from './delivery/bell.ts';
 import { Deliveries } from './delivery/deliveries.ts';
+import { Integrity } from './delivery/integrity.ts';
 import { Lanes } from './delivery/lanes.ts';
 import { Offers } from './delivery/offers.ts';
 import { Tagging } from './delivery/tagging.ts';
 import { DIALECTS } from './dicom/dialect.ts';
+import { dispatcher } from './dispatch.ts';
+import { gaugesOf } from './gauges.ts';
 import { createApi } from './http/api/app.ts';
-import { contentHandler, contentPath } from './http/api/content.ts';
+import { contentHandler } from './http/api/content.ts';
 import { openapiOf } from './http/api/openapi.ts';
 import { apiRoutes } from './http/api/routes.ts';
-import { fetchBridge } from './http/bridge.ts';
-import type { Handler, Listener, RequestHeaders } from './http/exchange.ts';
+import type { Handler, Listener } from './http/exchange.ts';
 import { listen } from './http/listen.ts';
-import { problem } from './http/problem.ts';
-import { router } from './http/router.ts';
 import { type Config, reserveBytesOf } from './ops/config.ts';
-import { landing, landingHeaders, preferredLanguage } from './ops/landing.ts';
 import type { Log } from './ops/log.ts';
-import { counted, gauge, type Metric } from './ops/metric.ts';
+import type { Metric } from './ops/metric.ts';
 import type { Part } from './ops/part.ts';
+import { Repeating } from './ops/repeating.ts';
 import { programVersion } from './ops/version.ts';
 import { FolderLock } from './state/folder-lock.ts';
 import { keys } from './state/keys.ts';
 import { State } from './state/state.ts';
 import { openDiskStorage } from './storage/disk.ts';
-import type { Storage, StorageSpace } from './storage/storage.ts';
+import { spoolGauges } from './storage/metrics.ts';
+import type { S3Storage } from './storage/s3.ts';
 import { Checking } from './transfer/checking.ts';
 import { DerivedObjects } from './transfer/derived-objects.ts';
 import { Deriving } from './transfer/deriving.ts';
 import { Examiner } from './transfer/examiner.ts';
+import { Expiring } from './transfer/expiring.ts';
 import { Follower } from './transfer/follower.ts';
+import { expiryGraceMs } from './transfer/limits.ts';
 import { Recording } from './transfer/recording.ts';
 import { Transfers } from './transfer/transfers.ts';
 import { UploadClaimed } from './upload/errors.ts';
-import { tusHandler, uploadsPath } from './upload/tus.ts';
+import { expirySweepMs, type UploadSettings } from './upload/limits.ts';
+import { uploadsHandler } from './upload/protocol.ts';
+import type { TusOptions } from './upload/tus.ts';
 import { Uploads } from './upload/uploads.ts';
 import { WorkPool } from './work/pool.ts';
 
 const second = 1000;
+const hour = 3600 * second;
+const day = 24 * hour;
 
 /** A running exchange. */
 export interface Exchange {
@@ -64,13 +69,21 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
   const folder = config.data.folder;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const closing: { name: string; stop(deadline: AbortSignal): Promise<void> }[] = [];
+  let bucket: S3Storage | undefined;
   const stop = async (deadline: AbortSignal): Promise<void> => {
+    // Parts that stop before the storage may wait for it, and S3 may never answer.
+    const cut = (): void => bucket?.cut();
+    deadline.addEventListener('abort', cut);
+    if (deadline.aborted) {
+      cut();
+    }
     for (const part of closing.splice(0).reverse()) {
       // One part that can't stop keeps no other from saving what it has.
       await part.stop(deadline).catch((error: unknown) => {
         log.error('part.stop-failed', { reason: part.name, error });
       });
     }
+    deadline.removeEventListener('abort', cut);
   };
   const begin = async <P extends Part>(name: string, part: P): Promise<P> => {
     await part.start();
@@ -84,7 +97,11 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
     const state = await State.open(join(folder, 'state'));
     closing.push({ name: 'state', stop: () => state.close() });
     const keyRing = await KeyRing.of(join(folder, 'sluis.key'), state);
-    const storage = await openDiskStorage(join(folder, 'storage'));
+    bucket = await bucketOf(config, log);
+    const storage = bucket ?? (await openDiskStorage(join(folder, 'storage')));
+    if (bucket !== undefined) {
+      await begin('storage', bucket);
+    }
     const { totalBytes } = await storage.space();
     const addressBook = new AddressBook(state);
     await addressBook.seed(entriesOf(config));
@@ -96,12 +113,14 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
     const dialects = [...DIALECTS, ...config.dialects];
     const deliveries = new Deliveries({ state, addressBook, dialects });
     const tagging = new Tagging({ state, storage, keyRing });
+    const integrity = new Integrity({ state, storage, pool, log });
     const offers = new Offers({
       state,
       storage,
       deliveries,
       tagging,
       pool,
+      integrity,
       log,
       onOffered: (mailbox) => bell.ring(mailbox),
     });
@@ -111,6 +130,7 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       offers,
       tagging,
       storage,
+      integrity,
       log,
       lane: {
         connections: config.stow.connections,
@@ -120,7 +140,7 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
           firstMs: config.retry.firstSeconds * second,
           maxMs: config.retry.maxSeconds * second,
           acuteMaxMs: config.retry.acuteSecondsMax * second,
-          giveUpMs: config.retry.giveUpHours * 3600 * second,
+          giveUpMs: config.retry.giveUpHours * hour,
         },
       },
       stow: {
@@ -170,31 +190,42 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         }
       },
     });
+    const settings = uploadSettingsOf(config, reserveBytes);
+    const expiring = new Expiring({ state, derivedObjects, settings, log });
     const uploads = new Uploads({
       state,
       storage,
       log,
-      settings: {
-        durability: config.upload.durability,
-        checkpointBytes: config.upload.checkpointBytes,
-        checkpointMs: config.upload.checkpointSeconds * second,
-        bytesMax: config.storage.uploadBytesMax,
-        reserveBytes,
-      },
+      settings,
       hooks: {
+        priorityOf: (request) => transfers.priorityOf(request),
         claims: (tx, upload) => transfers.claim(tx, upload),
         received: () => undefined,
         published: (upload) => follower.follow(upload),
         terminable: (upload) => {
-          if (upload.transfer !== null) {
+          if (upload.transfer !== null && !expiring.hasExpired(upload.transfer)) {
             throw new UploadClaimed();
           }
         },
+        expirable: (upload) => expiring.isExpirable(upload),
+        expired: (tx, upload) => expiring.removed(tx, upload),
       },
     });
     await uploads.resumeAfterStart();
     await begin('lanes', lanes);
     await begin('follower', follower);
+    const sweep = async (): Promise<void> => {
+      await uploads.expire();
+      // As who made it: what its transfer has left is nobody else's business.
+      await expiring.sweep(({ id, creator, organization }) =>
+        uploads.terminate(id, { key: creator, organization }),
+      );
+    };
+    const firstMs = Math.min(settings.expiryMs, expiryGraceMs);
+    await begin(
+      'expiry',
+      new Repeating({ name: 'expiry', firstMs, everyMs: expirySweepMs, log, run: sweep }),
+    );
 
     const routes = apiRoutes({
       state,
@@ -221,13 +252,14 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         }
       },
     });
+    const { engine } = config.upload;
     const listener = await listen({
       host: config.http.host,
       port: config.http.port,
-      listener: config.http.listener,
+      listener: engine === 'sluis' ? config.http.listener : 'node-http',
       log,
       handler: dispatcher({
-        uploads: tusHandler({
+        uploads: await speaking(engine, {
           uploads,
           authorize,
           seal: (bytes) => keyRing.seal('upload-metadata', bytes),
@@ -237,7 +269,9 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
         content: contentHandler({ authorize, offers, storage }),
         authorize,
         api: createApi({ routes, authorize, openapi: openapiOf(routes, programVersion()), log }),
-        config,
+        limits: config.transfer,
+        ops: config.ops,
+        corsOrigins: config.http.corsOrigins,
       }),
     });
     // What drains is told to end: a body that comes slowly is answered with where to go on, a long poll with nothing new.
@@ -253,7 +287,10 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       listener,
       state,
       addressBook,
-      metrics: gaugesOf({ uploads, pool, storage, derivedObjects }),
+      metrics: [
+        ...gaugesOf({ uploads, pool, storage, derivedObjects, integrity }),
+        ...(bucket === undefined ? [] : spoolGauges(bucket)),
+      ],
       stop,
     };
   } catch (error) {
@@ -262,98 +299,43 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
   }
 }
 
-interface Dispatched {
-  readonly uploads: Handler;
-  readonly content: Handler;
-  readonly authorize: Authorize;
-  readonly api: ReturnType<typeof createApi>;
-  readonly config: Config;
-}
-
-/** Who answers which address. Uploads and contents are streamed; the rest is JSON and one page. */
-function dispatcher({ uploads, content, authorize, api, config }: Dispatched): Handler {
-  const { jsonBodyBytesMax, manifestBytesMax } = config.transfer;
-  const fetch = (request: Request): Response | Promise<Response> => api.fetch(request);
-  const holderOf = (headers: RequestHeaders): string | undefined => {
-    const principal = authorize(headers);
-    return 'refused' in principal ? undefined : principal.organization;
-  };
-  const json = fetchBridge(fetch, { bodyBytesMax: jsonBodyBytesMax, holderOf });
-  // What lists every instance of a transfer is larger than other JSON.
-  const lists = fetchBridge(fetch, { bodyBytesMax: manifestBytesMax, holderOf });
-  /** The token before the body, which is held whole: a stranger must not make us hold one. */
-  const known = (handler: Handler): Handler => {
-    return (exchange) => {
-      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
-        const principal = authorize(exchange.headers);
-        if ('refused' in principal) {
-          exchange.answer(problem(new Unauthorized(principal)));
-          return undefined;
-        }
-      }
-      return handler(exchange);
-    };
-  };
-  const page: Handler = (exchange) => {
-    if (exchange.path !== '/' || (exchange.method !== 'GET' && exchange.method !== 'HEAD')) {
-      return json(exchange);
-    }
-    const language = preferredLanguage(exchange.headers.get('accept-language'));
-    const body = landing({ version: programVersion(), ops: config.ops, language });
-    exchange.answer({ status: 200, headers: landingHeaders, body });
-    return undefined;
-  };
-  return router([
-    { prefix: uploadsPath, handler: uploads },
-    { prefix: contentPath, handler: content },
-    { prefix: '/v1/transfers/*/manifest', handler: known(lists) },
-    { prefix: '/v1/deliveries/*/acknowledge', handler: known(lists) },
-    { prefix: '/', handler: known(page) },
-  ]);
-}
-
-interface Gauged {
-  readonly uploads: Uploads;
-  readonly pool: WorkPool;
-  readonly storage: Storage;
-  readonly derivedObjects: DerivedObjects;
-}
-
-function gaugesOf({ uploads, pool, storage, derivedObjects }: Gauged): Metric[] {
-  const space = async (of: keyof StorageSpace): Promise<number> => (await storage.space())[of];
-  return [
-    gauge({
-      name: 'sluis_upload_writers',
-      help: 'requests that write to an upload or wait to',
-      read: () => uploads.load.writers,
-    }),
-    gauge({
-      name: 'sluis_upload_coming_bytes',
-      help: 'bytes that open uploads have still to send',
-      read: () => uploads.load.comingBytes,
-    }),
-    gauge({
-      name: 'sluis_derived_coming_bytes',
-      help: 'bytes set aside for derived objects that are being made',
-      read: () => derivedObjects.comingBytes,
-    }),
-    gauge({
-      name: 'sluis_work_queue_tasks',
-      help: 'tasks that wait for a worker',
-      read: () => pool.metrics.queued,
-    }),
-    gauge({ name: 'sluis_work_running_tasks', help: 'tasks that run', read: () => pool.metrics.running }),
-    counted({ name: 'sluis_work_done_total', help: 'tasks that were done', read: () => pool.metrics.done }),
-    counted({ name: 'sluis_work_failed_total', help: 'tasks that failed', read: () => pool.metrics.failed }),
-    gauge({
-      name: 'sluis_storage_free_bytes',
-      help: 'free bytes of the disk',
-      read: () => space('freeBytes'),
-    }),
-    gauge({ name: 'sluis_storage_disk_bytes', help: 'bytes of the disk', read: () => space('totalBytes') }),
-  ];
-}
-
 function entriesOf(config: Config): AddressBookEntry[] {
   return config.addressBook.organizations;
+}
+
+/** With storage.kind s3 the bucket, behind a spool; its library is loaded by who wants it. */
+async function bucketOf({ data, storage: { kind, s3 } }: Config, log: Log): Promise<S3Storage | undefined> {
+  const { bucket } = s3;
+  if (kind !== 's3' || bucket === null) {
+    return undefined;
+  }
+  const { openS3Storage } = await import('./storage/s3.ts');
+  return openS3Storage({ ...s3, bucket, folder: join(data.folder, 'storage'), log });
+}
+
+/** Who speaks the protocol of uploads. @tus/server is loaded by who wants it. */
+async function speaking(engine: Config['upload']['engine'], options: TusOptions): Promise<Handler> {
+  if (engine === 'sluis') {
+    return uploadsHandler(options);
+  }
+  const { nodeServerHandler } = await import('./upload/node-server/handler.ts');
+  return nodeServerHandler(options);
+}
+
+function uploadSettingsOf({ upload, storage }: Config, reserveBytes: number): UploadSettings {
+  return {
+    durability: upload.durability,
+    checkpointBytes: upload.checkpointBytes,
+    checkpointMs: upload.checkpointSeconds * second,
+    bytesMax: storage.uploadBytesMax,
+    reserveBytes,
+    ledger: upload.ledger,
+    expiryMs: upload.expiryHours * hour,
+    expiryMsMax: upload.expiryDaysMax * day,
+    unclaimedMs: upload.unclaimedDays * day,
+    openMax: upload.openPerOrganization,
+    inFlightShareMax: upload.inFlightShare,
+    watermarks: storage.watermarks,
+    writersMax: upload.writersMax,
+  };
 }

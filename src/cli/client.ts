@@ -144,7 +144,8 @@ export class ExchangeClient {
     const path = this.#base.pathname.replace(/\/$/u, '') + ask.path;
     const bytes = ask.bytes ?? (typeof ask.body === 'string' ? ask.body.length : 0);
     try {
-      const { statusCode, headers, body } = await request(new URL(path, this.#base.origin).href, {
+      // Not as a reference to be resolved: one that begins with two slashes names another host.
+      const { statusCode, headers, body } = await request(this.#base.origin + path, {
         dispatcher: this.#agent,
         method: ask.method,
         headers: {

@@ -47,6 +47,14 @@ interface DemoCredential {
   readonly token: string;
 }
 
+/** What a demo is configured with that nobody configured: it also runs on a laptop whose disk is nearly full. */
+export const demoVariables = {
+  SLUIS_STORAGE_WATERMARKS_BULK: '1',
+  SLUIS_STORAGE_WATERMARKS_ROUTINE: '1',
+  SLUIS_STORAGE_WATERMARKS_URGENT: '1',
+  SLUIS_STORAGE_WATERMARKS_ACUTE: '1',
+} as const;
+
 /** Where the demo's sender and receiver are. */
 export const demoRoute = { from: 'ziekenhuis-vecht', to: 'umc-de-linde.radiologie' } as const;
 

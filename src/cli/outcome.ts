@@ -20,6 +20,11 @@ export function isEnded({ state }: TransferAnswer): boolean {
   return ['delivered', 'failed', 'rejected', 'recalled', 'expired'].includes(state);
 }
 
+/** It was not sent to its end in time, and went to nobody. */
+export function hasExpiredUnsent({ state, deliveries }: TransferAnswer): boolean {
+  return state === 'expired' && deliveries.length === 0;
+}
+
 /** It will not arrive as it is: a person has to do something. Exit code 3. */
 export function isStopped({ state }: TransferAnswer): boolean {
   return ['held', 'failed', 'rejected', 'recalled', 'expired'].includes(state);

@@ -40,10 +40,10 @@ export class ExchangeProblem extends SluisError {
   }
 }
 
-/** 501 and 505 are for ever; everything else of the 500s passes (RFC 9110, 15.6). 423: a lease runs out. */
+/** 501 and 505 are for ever; everything else of the 500s passes (RFC 9110, 15.6). 423: a lease runs out. 460: what came is not what was sent. */
 function remedyOf(status: number): Remedy {
   if (status === 501 || status === 505) return 'give-up';
-  return status >= 500 || [408, 423, 425, 429].includes(status) ? 'retry' : 'fix-request';
+  return status >= 500 || [408, 423, 425, 429, 460].includes(status) ? 'retry' : 'fix-request';
 }
 
 function read(status: number, answer: Uint8Array): { code: `SLUIS_${string}`; sentence: string } {

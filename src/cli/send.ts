@@ -18,6 +18,7 @@ import { identifier, oneOf, parseOptions, required } from './options.ts';
 import { keyAfter, keyOf, type Order } from './order.ts';
 import {
   adviceFor,
+  hasExpiredUnsent,
   isEnded,
   isOpen,
   isStopped,
@@ -158,7 +159,11 @@ class Sending {
           'the same files were sent before with another BSN. Correct --bsn-file, or use --again for a new transfer',
         );
       }
-      if (transfer !== undefined && !(again && isEnded(transfer))) return transfer;
+      const isUnfinished = transfer !== undefined && hasExpiredUnsent(transfer);
+      if (isUnfinished) {
+        this.#terminal.note('What was sent of it before has expired: it is sent anew');
+      }
+      if (transfer !== undefined && !isUnfinished && !(again && isEnded(transfer))) return transfer;
       key = keyAfter(key, transfer?.id ?? '');
     }
     throw new InputRefused(

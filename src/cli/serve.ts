@@ -13,9 +13,10 @@ import { Metrics } from '../ops/metrics.ts';
 import { OpsServer } from '../ops/ops-server.ts';
 import { portUser } from '../ops/port-user.ts';
 import { programVersion } from '../ops/version.ts';
+import { storageMetrics } from '../storage/metrics.ts';
 import { transferMetrics } from '../transfer/metrics.ts';
 import { uploadMetrics } from '../upload/metrics.ts';
-import { demoIsDone, demoIsDue, seedDemoNetwork } from './demo-network.ts';
+import { demoIsDone, demoIsDue, demoVariables, seedDemoNetwork } from './demo-network.ts';
 import { InputRefused, UsageError } from './errors.ts';
 import { parseOptions } from './options.ts';
 
@@ -51,14 +52,14 @@ export async function run(args: string[]): Promise<number> {
   if (positionals.length > 0) {
     throw new UsageError('serve takes flags only; npm wants -- before them: npm start -- --port 8081');
   }
+  const asksForDemo = values.demo === true && values['no-demo'] !== true && values.config === undefined;
   const { config } = loadConfig({
     file: values.config,
-    env: process.env,
+    env: asksForDemo ? { ...demoVariables, ...process.env } : process.env,
     flags: { 'http.port': values.port, 'ops.port': values['ops-port'], 'data.folder': values.data },
   });
   const { folder } = config.data;
   makeFolder(folder);
-  const asksForDemo = values.demo === true && values['no-demo'] !== true && values.config === undefined;
   const log = openLog(config.log.level);
   const phase = { now: 'starting' };
   const metrics = metricsOf();
@@ -154,7 +155,13 @@ function metricsOf(): Metrics {
     version: programVersion(),
     commit: process.env.SLUIS_COMMIT ?? 'unknown',
   });
-  metrics.register([...httpMetrics, ...uploadMetrics, ...transferMetrics, ...deliveryMetrics]);
+  metrics.register([
+    ...httpMetrics,
+    ...uploadMetrics,
+    ...storageMetrics,
+    ...transferMetrics,
+    ...deliveryMetrics,
+  ]);
   return metrics;
 }
 

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeliveryRecord } from '../state/records.ts';
 import { StorageDamaged } from '../storage/errors.ts';
 import type { Storage } from '../storage/storage.ts';
-import { composeInstance, piecesOf, storedInstance } from '../study/composing.ts';
+import { composeInstance, lendPieces, storedInstance } from '../study/composing.ts';
 import { patchedCrc32 } from '../study/crc32.ts';
 import type { Digest } from '../work/jobs.ts';
 import type { WorkPool } from '../work/pool.ts';
@@ -74,10 +74,13 @@ async function digestBatch(
       table.setDigest(position, { sha256, crc32, bytes });
     }
   }
-  const jobs = changed.map(({ instance, edits }) => ({
-    pieces: piecesOf(storage, composeInstance(storedInstance(instance), edits)),
-  }));
-  const digests = await pool.digest(jobs, signal);
+  const compositions = changed.map(({ instance, edits }) => composeInstance(storedInstance(instance), edits));
+  const digests = await lendPieces(storage, compositions, (lent) =>
+    pool.digest(
+      lent.map((pieces) => ({ pieces })),
+      signal,
+    ),
+  );
   for (const [at, one] of changed.entries()) {
     const digest = digests[at];
     if (digest === undefined) {

@@ -6,6 +6,7 @@ import { isGivenUp, msUntil, nextDelayMs, type RetrySettings } from './backoff.t
 import { batchOf } from './batch.ts';
 import { type Deliveries, hasEnded } from './deliveries.ts';
 import { NothingSent, ReceiverUnclear, ReceiverUnreachable } from './errors.ts';
+import type { Integrity } from './integrity.ts';
 import { entry, type Ledger } from './ledger.ts';
 import { deliveriesAheadMax } from './limits.ts';
 import { attemptsFailed, deliveredBytes, instancesHeld, instancesRefused } from './metrics.ts';
@@ -21,6 +22,7 @@ import { Progress } from './progress.ts';
 import { askFor } from './questions.ts';
 import { isSameRecipe } from './recipes.ts';
 import { LaneRest } from './rest.ts';
+import { Soundness } from './soundness.ts';
 import type { TaggedInstance, Tagging } from './tagging.ts';
 import type { StowOutcome, StowReceiver } from './transports/stow.ts';
 import { countUntagged } from './untagged.ts';
@@ -37,6 +39,7 @@ interface LaneParts {
   readonly deliveries: Deliveries;
   readonly tagging: Tagging;
   readonly receiver: Pick<StowReceiver, 'send' | 'holds' | 'close'>;
+  readonly integrity: Pick<Integrity, 'check' | 'isVerified'>;
   readonly settings: LaneSettings;
   readonly log: Log;
 }
@@ -51,6 +54,7 @@ type Job = (signal: AbortSignal) => Promise<void>;
 export class Lane {
   readonly #parts: LaneParts;
   readonly #rest: LaneRest;
+  readonly #soundness: Soundness;
   readonly #progress = new Map<string, Progress>();
   readonly #abort = new AbortController();
   readonly #startedAt = performance.now();
@@ -62,6 +66,12 @@ export class Lane {
   constructor(parts: LaneParts) {
     this.#parts = parts;
     this.#rest = new LaneRest(parts.settings.retry);
+    this.#soundness = new Soundness({
+      integrity: parts.integrity,
+      onFailed: (delivery, error) =>
+        this.#failed(delivery, this.#progressOf(delivery), error).catch((thrown) => this.#fault(thrown)),
+      onChecked: () => this.wake(),
+    });
   }
 
   /** Says that there may be work. Never waits. */
@@ -74,10 +84,7 @@ export class Lane {
       }
       this.#running++;
       void job(this.#abort.signal)
-        .catch((thrown: unknown) => {
-          this.#parts.log.error('lane.failed', { mailbox: this.#parts.mailbox, error: asError(thrown) });
-          this.#rest.afterFault();
-        })
+        .catch((thrown: unknown) => this.#fault(thrown))
         .finally(() => {
           this.#running--;
           if (this.#stopped && this.#running === 0) {
@@ -91,6 +98,7 @@ export class Lane {
   /** Lets requests under way end until `deadline`; what is cut is asked for at the next start. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
+    this.#soundness.stop();
     clearTimeout(this.#timer);
     if (this.#running > 0) {
       const idle = new Promise<void>((resolve) => {
@@ -127,7 +135,7 @@ export class Lane {
       if (++ahead > deliveriesAheadMax) {
         break;
       }
-      const job = this.#jobOf(delivery, progress);
+      const job = this.#soundness.isKnown(delivery) ? this.#jobOf(delivery, progress) : undefined;
       if (job !== undefined) {
         return job;
       }
@@ -331,6 +339,7 @@ export class Lane {
 
   #tellEnded(changed: DeliveryRecord): void {
     if (hasEnded(changed) && this.#progress.delete(changed.id)) {
+      this.#soundness.forget(changed.id);
       const { id, mailbox, transfer, state, delivered } = changed;
       this.#parts.log.info('delivery.ended', { mailbox, delivery: id, transfer, state, count: delivered });
     }
@@ -365,6 +374,12 @@ export class Lane {
         : { ...now, ...failing };
     });
     this.#tellEnded(changed);
+  }
+
+  /** A fault of our own, such as a full disk below the records. */
+  #fault(thrown: unknown): void {
+    this.#parts.log.error('lane.failed', { mailbox: this.#parts.mailbox, error: asError(thrown) });
+    this.#rest.afterFault();
   }
 
   /** After it could not be reached: what waited for that need not wait any longer. */

@@ -3,6 +3,7 @@ import type { Log } from '../ops/log.ts';
 import type { Part } from '../ops/part.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { Integrity } from './integrity.ts';
 import { Lane, type LaneSettings } from './lane.ts';
 import type { Offers } from './offers.ts';
 import type { Tagging } from './tagging.ts';
@@ -14,6 +15,7 @@ interface LanesParts {
   readonly offers: Offers;
   readonly tagging: Tagging;
   readonly storage: Storage;
+  readonly integrity: Pick<Integrity, 'check' | 'isVerified' | 'stop'>;
   readonly lane: LaneSettings;
   readonly stow: StowSettings;
   readonly log: Log;
@@ -38,6 +40,7 @@ export class Lanes implements Part {
 
   async stop(deadline: AbortSignal): Promise<void> {
     this.#stopped = true;
+    this.#parts.integrity.stop();
     await Promise.all([
       this.#parts.offers.stop(deadline),
       ...[...this.#lanes.values()].map((lane) => lane.stop(deadline)),
@@ -56,9 +59,10 @@ export class Lanes implements Part {
     }
     let lane = this.#lanes.get(mailbox);
     if (lane === undefined) {
-      const { deliveries, tagging, storage, stow, log } = this.#parts;
+      const { deliveries, tagging, storage, integrity, stow, log } = this.#parts;
       const receiver = new StowReceiver(receiving, storage, stow);
-      lane = new Lane({ mailbox, deliveries, tagging, receiver, settings: this.#parts.lane, log });
+      const settings = this.#parts.lane;
+      lane = new Lane({ mailbox, deliveries, tagging, receiver, integrity, settings, log });
       this.#lanes.set(mailbox, lane);
     }
     lane.wake();

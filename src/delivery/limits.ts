@@ -36,3 +36,14 @@ export const checkedHeadBytesMax = 16 * 1024 * 1024;
 
 /** First look at an instance whose scan an earlier version made. */
 export const scanBytes = 64 * 1024;
+
+/** Stored bytes that are held against the ledger together: one segment of S3, fetched once; and so many stretches at once. */
+export const checkedBytesAtOnce = 64 * 1024 * 1024;
+export const checksAtOnce = 2;
+
+/** When the queue of the workers is full, a check asks again after this. */
+export const checkPauseMs = 500;
+
+/** What was verified is not read again so soon, of so many transfers: some hours are short for a disk. */
+export const verifiedMsMax = 6 * 3_600_000;
+export const verifiedTransfersMax = 10_000;

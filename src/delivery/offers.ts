@@ -5,17 +5,20 @@ import { endBy } from '../ops/part.ts';
 import { keys } from '../state/keys.ts';
 import type { DeliveryRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
+import { StorageDamaged } from '../storage/errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Composition } from '../study/composing.ts';
 import type { WorkPool } from '../work/pool.ts';
 import { type Acknowledged, acknowledgedEntries } from './acknowledging.ts';
 import { doubledMs } from './backoff.ts';
 import { contentOf, contentTypeOf, etagOf, type Packing } from './content.ts';
-import type { Deliveries } from './deliveries.ts';
+import { type Deliveries, hasEnded } from './deliveries.ts';
 import { DigestTable } from './digest-table.ts';
 import { digestDelivery } from './digesting.ts';
 import { NotOffered } from './errors.ts';
+import type { Integrity } from './integrity.ts';
 import { prepareRetryMs, prepareRetryMsMax, preparingMax } from './limits.ts';
+import { wordsOfError } from './outcome.ts';
 import { selectionOf } from './selection.ts';
 import type { Tagging } from './tagging.ts';
 
@@ -25,6 +28,7 @@ interface OffersParts {
   readonly deliveries: Deliveries;
   readonly tagging: Tagging;
   readonly pool: Pick<WorkPool, 'digest'>;
+  readonly integrity: Pick<Integrity, 'check'>;
   readonly log: Log;
   /** Something new is in the inbox of this mailbox. */
   onOffered(mailbox: string): void;
@@ -173,6 +177,7 @@ export class Offers {
     const { deliveries, log } = this.#parts;
     const { id, mailbox, of: count } = delivery;
     try {
+      await this.#parts.integrity.check(delivery.transfer);
       const stopped = (): boolean => this.#stopped;
       const digested = await digestDelivery(this.#parts, delivery, stopped, this.#cut.signal);
       if (digested === undefined) {
@@ -187,9 +192,26 @@ export class Offers {
       log.info('delivery.offered', { delivery: id, mailbox, count });
       this.#parts.onOffered(mailbox);
     } catch (thrown) {
-      if (!this.#cut.signal.aborted) {
-        this.#retry(delivery, asError(thrown));
+      if (this.#stopped) {
+        return;
       }
+      const error = asError(thrown);
+      this.#retry(delivery, error);
+      if (error instanceof StorageDamaged) {
+        await this.#tellDamaged(delivery, error);
+      }
+    }
+  }
+
+  /** So that its sender sees why it goes nowhere. */
+  async #tellDamaged({ id }: DeliveryRecord, error: StorageDamaged): Promise<void> {
+    const lastOutcome = wordsOfError(error);
+    try {
+      if (this.#parts.deliveries.find(id)?.lastOutcome !== lastOutcome) {
+        await this.#parts.deliveries.change(id, (now) => (hasEnded(now) ? now : { ...now, lastOutcome }));
+      }
+    } catch (failure) {
+      this.#parts.log.warn('delivery.outcome-not-recorded', { delivery: id, error: failure });
     }
   }
 

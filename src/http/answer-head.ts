@@ -28,9 +28,21 @@ export function answerHeaders(
     });
 }
 
+/** Statuses that no RFC names. */
+const phrases: Readonly<Record<number, string>> = {
+  // tus 1.0.0, Checksum.
+  460: 'Checksum Mismatch',
+  499: 'Client Closed Request',
+};
+
+/** `Not Found`. */
+export function phraseOf(status: number): string {
+  return STATUS_CODES[status] ?? phrases[status] ?? 'Unknown';
+}
+
 /** `404 Not Found`. */
 export function statusLine(status: number): string {
-  return `${status.toString()} ${STATUS_CODES[status] ?? 'Unknown'}`;
+  return `${status.toString()} ${phraseOf(status)}`;
 }
 
 /** RFC 9110, 6.4.1: answers that end with their head, whatever else they say. */

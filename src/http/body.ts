@@ -1,16 +1,19 @@
 import assert from 'node:assert';
 import { BodyStopped, BodyTooLarge, PeerGone } from './errors.ts';
 import type { BodySink, RequestBody } from './exchange.ts';
-import { bodyLimits } from './limits.ts';
+import { type BodyTimers, bodyLimits, bodyTimers } from './limits.ts';
 import { httpCounts } from './metrics.ts';
 import { type FilledSlab, SlabQueue } from './slab-queue.ts';
 import type { SlabPool } from './slabs.ts';
+import type { Passer } from './turnstile.ts';
 
-/** The socket end of a body, as a listener gives it. All three do nothing once the connection is gone. */
+/** The socket end of a body, as a listener gives it. They do nothing once the connection is gone. */
 export interface Tap {
   /** Stops reading. No hard stop: uWS still delivers what it has read, up to many mebibytes. */
   pause(): void;
   resume(): void;
+  /** Has a reset noticed while paused, and says true; false where only reading comes to it. */
+  look(): boolean;
   /** Closes the connection at once; the listener then calls `vanish`. */
   cut(): void;
 }
@@ -28,14 +31,16 @@ type Ending =
  * Backpressure is a ladder. At the soft limit the peer is paused, and again on every chunk that still
  * comes: uSockets re-reads in a loop without looking at the pause, bursts of 60 MiB were seen. At the
  * hard limit the oldest slab is written synchronously, the only thing that bounds such a burst. At half
- * the soft limit the peer is resumed.
+ * the soft limit the peer is resumed. While its sink is quick a fast body waits nowhere (SinkPace). Fast bodies
+ * are read in turns, so that their bursts do not follow each other (Turnstile).
  */
-export class IncomingBody implements RequestBody {
+export class IncomingBody implements RequestBody, Passer {
   // Set once at start.
   readonly length: number | undefined;
   readonly #tap: Tap;
   readonly #queue: SlabQueue;
   readonly #pool: SlabPool;
+  readonly #timers: BodyTimers;
   readonly #startedAt = performance.now();
   // Moved by the socket.
   #whole: boolean;
@@ -45,6 +50,16 @@ export class IncomingBody implements RequestBody {
   #windowBytes = 0;
   #fast = false;
   #pausedAt: number | undefined;
+  /** Paused, but read on to find out whether the peer has ended. */
+  #looking = false;
+  /** Paused by the turnstile, whatever the queue says. */
+  #heldBack = false;
+  /** The turn of the loop in which a burst had filled the queue. */
+  #burstTurn: number | undefined;
+  // Moved by the sweep: how long the peer could send, and what it did.
+  #sweptAt = this.#startedAt;
+  #flowedMs = 0;
+  #flowedBytes = 0;
   // Moved by whoever reads.
   #taken = false;
   #sink: BodySink | undefined;
@@ -54,8 +69,9 @@ export class IncomingBody implements RequestBody {
   #writeBytes = 0;
 
   /** `length` as in RequestBody; 0 is a request without a body. */
-  constructor(length: number | undefined, tap: Tap, pool: SlabPool) {
+  constructor(length: number | undefined, tap: Tap, pool: SlabPool, timers: BodyTimers = bodyTimers) {
     this.length = length;
+    this.#timers = timers;
     this.#tap = tap;
     this.#pool = pool;
     this.#queue = new SlabQueue(pool);
@@ -70,6 +86,11 @@ export class IncomingBody implements RequestBody {
 
   get paused(): boolean {
     return this.#pausedAt !== undefined;
+  }
+
+  /** True for a fast body that had to be read in turns with others. */
+  get crowded(): boolean {
+    return this.#fast && this.#pool.turnstile.crowded;
   }
 
   /** Bytes that have arrived and are not written yet. */
@@ -122,7 +143,9 @@ export class IncomingBody implements RequestBody {
   push(chunk: Uint8Array): void {
     const now = performance.now();
     this.#lastByteAt = now;
+    this.#flowedBytes += chunk.length;
     httpCounts.bodyBytes += chunk.length;
+    this.#pool.turnstile.count(chunk.length, this);
     if (this.#ending) {
       this.#pause();
       return;
@@ -150,60 +173,152 @@ export class IncomingBody implements RequestBody {
     this.#queue.clear();
     this.#arrived = 0;
     this.#ending = { kind: 'gone' };
+    this.#leaveTurnstile();
   }
 
-  /** Called about twice a second: lets a paused socket notice a reset, and cuts an idle peer. */
+  /** Called about twice a second: has a reset noticed while paused, and cuts a peer that is idle or trickles. */
   sweep(now: number): void {
     if (this.#whole) return;
+    const { idleMs, pauseMs } = this.#timers;
     // Once the exchange is answered nobody waits for its body; the answer has an idle limit of its own.
     const awaited = this.#ending?.kind !== 'gone';
-    const unread = !this.#taken && now - this.#startedAt > bodyLimits.idleMs;
-    const silent = this.#pausedAt === undefined && now - this.#lastByteAt > bodyLimits.idleMs;
-    if (awaited && (unread || silent)) {
-      httpCounts.idleCuts += 1;
+    const unread = !this.#taken && now - this.#startedAt > idleMs;
+    const silent = this.#pausedAt === undefined && now - this.#lastByteAt > idleMs;
+    const trickles = this.#trickles(now);
+    if (awaited && (unread || silent || trickles)) {
+      if (unread || silent) httpCounts.idleCuts += 1;
+      else httpCounts.rateCuts += 1;
       this.#tap.cut();
-    } else if (this.#pausedAt !== undefined && now - this.#pausedAt >= bodyLimits.pauseMs) {
-      // A body held for a slow handler has no hard limit to fall back on, so it is not read any fuller.
-      if (!this.#taken && this.#queue.bytes >= bodyLimits.heldBytes / 2) return;
+    } else if (this.#pausedAt !== undefined && now - this.#pausedAt >= pauseMs) {
+      const seen = this.#tap.look();
+      // Its turn comes, and with it what there is to see.
+      if (this.#heldBack || !this.#roomToLook(seen)) return;
+      this.#looking = seen;
       this.#pausedAt = now;
       this.#tap.resume();
     }
   }
 
+  // ── for the turnstile ──
+
+  holdBack(): boolean {
+    if (this.#ending || this.#pausedAt !== undefined) return false;
+    this.#heldBack = true;
+    this.#pause();
+    return true;
+  }
+
+  letGo(): void {
+    this.#heldBack = false;
+    if (this.#mayFlow()) this.#resume();
+  }
+
   // ── inside ──
+
+  /** True when the time in which the peer could send has come to `rateMs`, and what it sent to too little. */
+  #trickles(now: number): boolean {
+    const { rateMs, rateBytes } = this.#timers;
+    if (this.#pausedAt === undefined) this.#flowedMs += now - this.#sweptAt;
+    this.#sweptAt = now;
+    if (this.#flowedMs < rateMs) return false;
+    const slow = this.#flowedBytes < rateBytes;
+    this.#flowedMs = 0;
+    this.#flowedBytes = 0;
+    return slow;
+  }
+
+  /** Whether a paused peer may be read, to notice its end. `seen`: a reset is noticed without. */
+  #roomToLook(seen: boolean): boolean {
+    // A body held for a slow handler has nowhere to be written to: only one that brings little is read further.
+    if (!this.#taken) return !this.#pool.crowded && this.#queue.bytes < bodyLimits.heldLookBytes;
+    return !seen || this.queuedBytes < this.#lookBytes();
+  }
+
+  /** How full the queue may get by looking: not so full that a sink which hangs is written to synchronously. */
+  #lookBytes(): number {
+    return this.#pool.crowded
+      ? bodyLimits.queueBytesCrowded
+      : bodyLimits.queueBytesHard - bodyLimits.slabBytesMax;
+  }
 
   /** Bytes that come before the handler has asked for them. */
   #hold(chunk: Uint8Array): void {
-    const fits = this.#queue.bytes + chunk.length <= bodyLimits.heldBytes;
-    const kept = fits ? this.#queue.append(chunk, this.#arrived, bodyLimits.slabBytesMin) : 0;
+    const fits = this.#queue.bytes + chunk.length <= bodyLimits.queueBytesHard;
+    const kept = fits ? this.#queue.append(chunk, this.#arrived, 'held') : 0;
     this.#arrived += kept;
+    this.#notePeak();
     if (kept === chunk.length) {
       this.#pause();
       return;
     }
     // At once, not when the cut is reported: node still delivers what it has read, and a smaller chunk
     // would find room behind the gap.
+    httpCounts.heldCuts += 1;
     this.#end({ kind: 'gone' });
     this.#tap.cut();
   }
 
   /** Bytes for a reader that is there. */
   #take(chunk: Uint8Array): void {
-    while (this.queuedBytes + chunk.length > bodyLimits.queueBytesHard && this.#writeOldestNow());
-    if (this.#ending) return;
+    if (this.#writesDirectly(chunk.length)) {
+      const position = this.#arrived;
+      this.#arrived += chunk.length;
+      httpCounts.directBytes += chunk.length;
+      this.#writeNow(chunk, position);
+      this.#pauseOrRelax(false);
+      return;
+    }
+    const { turn } = this.#pool.turnstile;
+    if (this.queuedBytes + chunk.length > bodyLimits.queueBytesHard) this.#burstTurn = turn;
+    if (this.#burstTurn === turn) {
+      this.#takeOfBurst(chunk);
+      return;
+    }
     const kept = this.#queue.append(chunk, this.#arrived, this.#slabBytes());
     const rest = { bytes: chunk.subarray(kept), position: this.#arrived + kept };
     this.#arrived += chunk.length;
+    this.#notePeak();
     if (rest.bytes.length > 0) {
       // The slabs before it first: a sink is given its bytes in their order.
-      while (this.#writeOldestNow());
-      if (!this.#ending) this.#writeNow(rest.bytes, rest.position);
+      while (this.#overrun());
+      if (!this.#ending) {
+        httpCounts.overrunBytes += rest.bytes.length;
+        this.#writeNow(rest.bytes, rest.position);
+      }
     }
     this.#pump();
-    // A chunk that came although we had paused is paused again: that also stops uWS's 10 s timer.
-    const full = this.#pausedAt === undefined ? this.#softBytes() : this.#softBytes() / 2;
-    if (this.queuedBytes >= full) this.#pause();
+    this.#pauseOrRelax(this.queuedBytes >= this.#fullBytes());
+  }
+
+  /**
+   * The rest of a burst, which has filled the queue: what comes in this turn of the loop is not copied any more.
+   * Where writes are under way they say when to read on, so that a slow sink still slows its peer.
+   */
+  #takeOfBurst(chunk: Uint8Array): void {
+    while (this.#overrun());
+    if (this.#ending) return;
+    const position = this.#arrived;
+    this.#arrived += chunk.length;
+    httpCounts.overrunBytes += chunk.length;
+    this.#writeNow(chunk, position);
+    this.#pauseOrRelax(this.#writes > 0);
+  }
+
+  /** A chunk that came although we had paused is paused again: that also stops uWS's 10 s timer. */
+  #pauseOrRelax(full: boolean): void {
+    if (full || this.#heldBack) this.#pause();
     else this.#relax();
+  }
+
+  #notePeak(): void {
+    if (this.queuedBytes > httpCounts.bodyQueueBytesPeak) httpCounts.bodyQueueBytesPeak = this.queuedBytes;
+  }
+
+  #writesDirectly(bytes: number): boolean {
+    // A chunk as large as a slab is worth a call of its own, whatever came before.
+    if ((!this.#fast && bytes < bodyLimits.slabBytesMin) || this.queuedBytes > 0) return false;
+    if (!this.#pool.pace.quick(performance.now())) return false;
+    return this.#sink?.writesAtOnce?.(bytes, this.#arrived) ?? false;
   }
 
   #measure(bytes: number, now: number): void {
@@ -214,6 +329,7 @@ export class IncomingBody implements RequestBody {
     }
     this.#windowBytes += bytes;
     if (this.#windowBytes >= bodyLimits.fastBytes) this.#fast = true;
+    if (bytes >= bodyLimits.turnChunkBytes) this.#pool.turnstile.join(this);
   }
 
   #slabBytes() {
@@ -224,8 +340,14 @@ export class IncomingBody implements RequestBody {
     return this.#pool.crowded ? bodyLimits.queueBytesCrowded : bodyLimits.queueBytesSoft;
   }
 
+  #fullBytes(): number {
+    if (this.#looking) return this.#lookBytes();
+    return this.#pausedAt === undefined ? this.#softBytes() : this.#softBytes() / 2;
+  }
+
   #pause(): void {
     if (this.#whole) return;
+    this.#looking = false;
     if (this.#pausedAt === undefined) httpCounts.pauses += 1;
     this.#pausedAt = performance.now();
     this.#tap.pause();
@@ -234,23 +356,37 @@ export class IncomingBody implements RequestBody {
   #resume(): void {
     if (this.#pausedAt === undefined) return;
     this.#pausedAt = undefined;
+    this.#looking = false;
     this.#lastByteAt = performance.now();
     this.#tap.resume();
   }
 
   #relax(): void {
-    if (!this.#ending && this.queuedBytes <= this.#softBytes() / 2) this.#resume();
+    if (this.#pausedAt === undefined || this.#heldBack || !this.#mayFlow()) return;
+    if (this.#pool.turnstile.admits(this)) this.#resume();
+    else this.#heldBack = true;
+  }
+
+  #leaveTurnstile(): void {
+    this.#heldBack = false;
+    this.#pool.turnstile.leave(this);
+  }
+
+  #mayFlow(): boolean {
+    return !this.#ending && this.queuedBytes <= this.#softBytes() / 2;
   }
 
   #end(ending: Ending): void {
     if (this.#ending) return;
     this.#ending = ending;
+    this.#leaveTurnstile();
     if (ending.kind === 'stopped') this.#pause();
     this.#pump();
   }
 
   #fail(error: unknown): void {
     this.#ending = { kind: 'failed', error };
+    this.#leaveTurnstile();
     this.#queue.clear();
     this.#pause();
     this.#pump();
@@ -287,20 +423,24 @@ export class IncomingBody implements RequestBody {
     this.#pump();
   }
 
-  #writeOldestNow(): boolean {
+  /** Writes the oldest slab at once; false when there is none. */
+  #overrun(): boolean {
     const oldest = this.#queue.shift(true);
     if (!oldest) return false;
+    httpCounts.overrunBytes += oldest.bytes;
     this.#writeNow(oldest.slab.subarray(0, oldest.bytes), oldest.position);
     this.#pool.give(oldest.slab);
     return true;
   }
 
   #writeNow(bytes: Uint8Array, position: number): void {
-    httpCounts.overrunBytes += bytes.length;
+    const beganAt = performance.now();
     try {
       this.#sink?.writeSync(bytes, position);
     } catch (error) {
       this.#fail(error);
     }
+    const now = performance.now();
+    this.#pool.pace.note(bytes.length, now - beganAt, now);
   }
 }

@@ -23,6 +23,11 @@ export interface BodySink {
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** Called instead of `write` when the body's queue is over its hard limit: pause() is no hard stop. */
   writeSync(bytes: Uint8Array, position: number): void;
+  /**
+   * Whether `write` would begin to write so many bytes now, not wait for anything first. When it says so a fast
+   * body may call `writeSync` for what has just arrived, which costs less; a sink without it is never asked to.
+   */
+  writesAtOnce?(bytes: number, position: number): boolean;
 }
 
 export interface RequestBody {

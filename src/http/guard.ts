@@ -53,10 +53,14 @@ export class HeadGuard {
     const length = this.#headers.get('content-length');
     const coding = this.#headers.get('transfer-encoding');
     const unread = coding !== undefined && !this.#chunkedBodies ? new LengthRequired() : undefined;
+    // uWS answers 505 to a body with trailers, after it has processed all of it.
+    const trailing = this.#headers.has('trailer')
+      ? new HeadRefused('trailers are not served here; send Upload-Checksum as a header, before the body')
+      : undefined;
     return {
       headers: this.#headers,
       bodyBytes: coding === undefined ? Number(length ?? 0) : undefined,
-      refusal: unread ?? this.#refusal ?? this.#judge(target, length, coding),
+      refusal: trailing ?? unread ?? this.#refusal ?? this.#judge(target, length, coding),
     };
   }
 
@@ -73,10 +77,6 @@ export class HeadGuard {
     }
     if (coding !== undefined && coding.toLowerCase() !== 'chunked') {
       return new HeadRefused('the only Transfer-Encoding served here is chunked');
-    }
-    // uWS answers 505 to a body with trailers, after it has processed all of it.
-    if (this.#headers.has('trailer')) {
-      return new HeadRefused('trailers are not served here; send the digest as a header of an empty PATCH');
     }
     const expected = this.#headers.get('expect');
     if (expected !== undefined && expected.toLowerCase() !== '100-continue') return new ExpectationUnknown();

@@ -24,13 +24,47 @@ export const bodyLimits = {
   queueBytesHard: 8 * MiB,
   /** Two writes in flight keep the disk busy while the next slab fills. */
   writesInFlight: 2,
-  /** What may arrive before the handler asks for the body; more closes the connection. */
-  heldBytes: 1 * MiB,
-  /** A body without a byte for this long is cut. A body that waits for us, not for its peer, is not. */
-  idleMs: 60_000,
-  /** A paused socket reports no reset: after this long it is read again, if only to notice one. */
-  pauseMs: 500,
+  /** Of a fast body chunks are written directly while this much of them takes no longer than that: 100 MiB/s. */
+  directBytes: 8 * MiB,
+  directMs: 80,
+  /** When it took longer nobody's are for this long, so that a disk which stalls stalls us seldom. */
+  directPauseMs: 5_000,
+  /**
+   * What may be held, beyond `slabBytesTotal`, of all bodies whose handlers have not asked yet: the first 128 KiB
+   * of 2,000 connections. Of one it is `queueBytesHard`. More, of one or of all, closes the connection.
+   */
+  heldBytesTotal: 256 * MiB,
+  /** A body that is held is looked at only below this: each look is a read. */
+  heldLookBytes: 64 * KiB,
+  /** What one turn of the loop may bring before all fast bodies but the one that is being read must wait. */
+  turnBytes: 16 * MiB,
+  /** A body of which so much has come at once is fast enough to wait for its turn. */
+  turnChunkBytes: 64 * KiB,
+  /** How many of those that wait are let go for a turn: half as many after one that was full, else twice. */
+  turnBodiesMin: 1,
+  turnBodiesMax: 64,
+  /** For so long after such a turn the answer to a fast body closes its connection under uWS. */
+  turnCrowdedMs: 2_000,
 } as const;
+
+/** How long a body may take. Time in which its peer is paused, and so waits for us, counts nowhere. */
+export interface BodyTimers {
+  /** A body without a byte for this long is cut. */
+  readonly idleMs: number;
+  /** One that brings fewer than `rateBytes` in `rateMs` is cut too: 8 bytes a second hold no connection. */
+  readonly rateMs: number;
+  readonly rateBytes: number;
+  /** A paused socket reports no reset: after this long it is looked at again, if only to notice one. */
+  readonly pauseMs: number;
+}
+
+export const bodyTimers: BodyTimers = {
+  idleMs: 60_000,
+  // The slowest honest line brings a kibibyte a minute: twice this.
+  rateMs: 300_000,
+  rateBytes: 2_400,
+  pauseMs: 500,
+};
 
 /** How an answer waits for its peer. */
 export const answerLimits = {

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import { type Remedy, SluisError } from '../ops/error.ts';
+import { phraseOf } from './answer-head.ts';
 import { MethodNotAllowed, NotFound } from './errors.ts';
 import type { Answer } from './exchange.ts';
 
@@ -35,6 +35,18 @@ const statusByCode: Readonly<Record<string, number>> = {
   SLUIS_UPLOAD_TOO_LARGE: 413,
   SLUIS_UPLOAD_BODY_BEYOND_LENGTH: 413,
   SLUIS_UPLOAD_CLAIMED: 403,
+  // tus 1.0.0, Checksum.
+  SLUIS_UPLOAD_CHECKSUM_MISMATCH: 460,
+  SLUIS_UPLOAD_LENGTH_INCONSISTENT: 400,
+  SLUIS_UPLOAD_DIGEST_MISMATCH: 400,
+  SLUIS_UPLOAD_COMPLETE: 400,
+  SLUIS_UPLOAD_FINAL: 403,
+  SLUIS_UPLOAD_QUOTA_EXCEEDED: 429,
+  SLUIS_UPLOAD_PRIORITY_REFUSED: 503,
+  SLUIS_UPLOAD_TOO_MANY_WRITERS: 503,
+  SLUIS_ORIGIN_REFUSED: 403,
+  SLUIS_STORAGE_BEHIND: 503,
+  SLUIS_STORAGE_UNREACHABLE: 503,
   // tus 1.0.0, Core, Requests: 412 to another version of the protocol.
   SLUIS_TUS_VERSION_UNSUPPORTED: 412,
   SLUIS_UPLOAD_MEDIA_TYPE_UNSUPPORTED: 415,
@@ -69,7 +81,7 @@ export function problem(thrown: unknown): Answer {
   if (!(thrown instanceof SluisError)) {
     return answer(500, {
       type: 'about:blank',
-      title: STATUS_CODES[500],
+      title: phraseOf(500),
       status: 500,
       detail: 'something went wrong here, not in the request; the log of this server says what',
       code: 'SLUIS_INTERNAL',
@@ -84,8 +96,7 @@ export function problem(thrown: unknown): Answer {
     {
       type: problemType ?? 'about:blank',
       // RFC 9457, 4.2.1: the title of about:blank is the status's own phrase.
-      title:
-        problemType === undefined ? (STATUS_CODES[status] ?? 'Client Closed Request') : titleOf(thrown.name),
+      title: problemType === undefined ? phraseOf(status) : titleOf(thrown.name),
       status,
       detail: thrown.message,
       code: thrown.code,

@@ -1,4 +1,4 @@
-import type { SlabBytes, SlabPool } from './slabs.ts';
+import type { SlabPool, SlabUse } from './slabs.ts';
 
 /** A run of a body's bytes, in a slab of the pool. Whoever shifts it gives the slab back. */
 export interface FilledSlab {
@@ -24,12 +24,12 @@ export class SlabQueue {
    * Copies `chunk` to the end of the queue; it begins at `position` of the body. Returns how much of it
    * found room: less than all of it when the pool's budget is spent.
    */
-  append(chunk: Uint8Array, position: number, slabBytes: SlabBytes): number {
+  append(chunk: Uint8Array, position: number, use: SlabUse): number {
     let copied = 0;
     while (copied < chunk.length) {
       let last = this.#waiting.at(-1);
       if (!last || last.bytes === last.slab.length || last.position + last.bytes !== position + copied) {
-        const slab = this.#pool.take(slabBytes);
+        const slab = this.#pool.take(use);
         if (!slab) break;
         last = { slab, position: position + copied, bytes: 0 };
         this.#waiting.push(last);

@@ -1,7 +1,11 @@
 import { bodyLimits } from './limits.ts';
+import { SinkPace } from './sink-pace.ts';
+import { Turnstile } from './turnstile.ts';
 
 const sizes = [bodyLimits.slabBytesMin, bodyLimits.slabBytesMax] as const;
 export type SlabBytes = (typeof sizes)[number];
+/** What a slab is for: a body with a reader, by size, or one that waits for its handler. */
+export type SlabUse = SlabBytes | 'held';
 
 /**
  * Reusable buffers for bodies on their way from the socket to storage, with one budget over all
@@ -13,6 +17,10 @@ export class SlabPool {
   /** and the most they ever held. */
   bytesInUsePeak = 0;
   readonly bytesMax: number;
+  /** How quickly what is written without a slab is taken; bodies of one disk see it together. */
+  readonly pace = new SinkPace();
+  /** Whose turn it is to be read. */
+  readonly turnstile = new Turnstile();
   readonly #idle = new Map<number, Buffer[]>(sizes.map((bytes) => [bytes, []]));
   #idleBytes = 0;
 
@@ -25,10 +33,15 @@ export class SlabPool {
     return this.bytesInUse > this.bytesMax * bodyLimits.crowdedShare;
   }
 
-  /** A slab of `bytes`, or a small one when the budget has no room for that, or nothing. */
-  take(bytes: SlabBytes): Buffer | undefined {
-    if (this.bytesInUse + bytes > this.bytesMax) {
-      return bytes === bodyLimits.slabBytesMin ? undefined : this.take(bodyLimits.slabBytesMin);
+  /**
+   * A slab of that size, or a small one when the budget has no room for that, or nothing. Small ones for a held
+   * body come out of the reserve when the budget is spent: it has nowhere to go, the others can be written.
+   */
+  take(use: SlabUse): Buffer | undefined {
+    const bytes = use === 'held' ? bodyLimits.slabBytesMin : use;
+    const reserve = use === 'held' ? bodyLimits.heldBytesTotal : 0;
+    if (this.bytesInUse + bytes > this.bytesMax + reserve) {
+      return use === bodyLimits.slabBytesMax ? this.take(bodyLimits.slabBytesMin) : undefined;
     }
     const reused = this.#idle.get(bytes)?.pop();
     if (reused) this.#idleBytes -= bytes;

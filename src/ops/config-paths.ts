@@ -27,6 +27,7 @@ const node = z.object({
 export function variableOf(path: string): string {
   const words = path
     .replaceAll('MiB', 'Mib')
+    .replace(/\bs3\b/g, 'S3')
     .replace(/([a-z])([A-Z0-9])/g, '$1_$2')
     .replace(/([0-9])([A-Z])/g, '$1_$2')
     .replaceAll('.', '_');

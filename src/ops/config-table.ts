@@ -13,8 +13,10 @@ function roundText(bytes: number): string {
   return unit === undefined ? bytes.toString() : `${(bytes / unit[1]).toString()} ${unit[0]}`;
 }
 
+const nothing: readonly unknown[] = [undefined, null, ''];
+
 function fallbackText({ path, fallback }: Leaf): string {
-  if (Array.isArray(fallback)) return 'none';
+  if (Array.isArray(fallback) || nothing.includes(fallback)) return 'none';
   if (typeof fallback === 'number' && /Bytes/.test(path))
     return `\`${fallback.toString()}\` (${roundText(fallback)})`;
   return `\`${String(fallback)}\``;

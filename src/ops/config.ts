@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressBook } from './config-address-book.ts';
 import { checkDialectNames, dialects } from './config-dialects.ts';
+import { storage } from './config-storage.ts';
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -12,6 +13,11 @@ const host = z
   .regex(/^[0-9A-Za-z.:_-]{1,255}$/, 'expected a host name or an address, without a port');
 const port = whole(0, 65_535);
 
+/** As a browser writes it in Origin (RFC 6454): it is compared as text. */
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 const http = z.strictObject({
   host: host.default('127.0.0.1').describe('address that the API listens on'),
   port: port.default(8080).describe('TCP port of the API; 0 takes a free one'),
@@ -19,6 +25,11 @@ const http = z.strictObject({
     .enum(['auto', 'uws', 'node-http'])
     .default('auto')
     .describe('HTTP engine; auto takes uws where it has a build for this Node, else node-http'),
+  corsOrigins: z
+    .array(z.string().refine(isOrigin, 'expected an origin such as https://viewer.example, without a path'))
+    .max(100)
+    .default([])
+    .describe('origins whose pages may use the API from a browser, exactly as browsers write them'),
 });
 
 const ops = z.strictObject({
@@ -37,25 +48,50 @@ const log = z.strictObject({
     .describe('least level that is logged'),
 });
 
-const storage = z.strictObject({
-  reserveBytes: whole(0, 1024 * GiB)
-    .default(GiB)
-    .describe('disk space that uploads never take; counts for at most 5 % of the disk'),
-  uploadBytesMax: whole(1, 4096 * GiB)
-    .default(200 * GiB)
-    .describe('one upload'),
-});
-
-const upload = z.strictObject({
-  durability: z
-    .enum(['durable', 'process'])
-    .default('durable')
-    .describe('what an acknowledged byte survives: durable a power cut, process only a killed program'),
-  checkpointBytes: whole(64 * 1024, GiB)
-    .default(64 * MiB)
-    .describe('a running body is secured after so many bytes'),
-  checkpointSeconds: seconds(60).default(1).describe('… and when its oldest unsecured byte is so old'),
-});
+const upload = z
+  .strictObject({
+    engine: z
+      .enum(['sluis', 'tus-node-server'])
+      .default('sluis')
+      .describe('who speaks the protocol; tus-node-server is slower and runs on http.listener node-http'),
+    durability: z
+      .enum(['durable', 'process'])
+      .default('durable')
+      .describe('what an acknowledged byte survives: durable a power cut, process only a killed program'),
+    checkpointBytes: whole(64 * 1024, GiB)
+      .default(64 * MiB)
+      .describe('a running body is secured after so many bytes'),
+    checkpointSeconds: seconds(60).default(1).describe('… and when its oldest unsecured byte is so old'),
+    ledger: z
+      .boolean()
+      .default(true)
+      .describe('a CRC-32 of every 8 MiB is kept, and what is stored held against it before it is delivered'),
+    expiryHours: z
+      .number()
+      .positive()
+      .max(24 * 365)
+      .default(72)
+      .describe('an unfinished upload lives so long after its last byte'),
+    expiryDaysMax: z.number().positive().max(365).default(14).describe('… and so long in all'),
+    unclaimedDays: z
+      .number()
+      .positive()
+      .max(365)
+      .default(14)
+      .describe('a finished upload that no transfer claims lives so long'),
+    openPerOrganization: whole(1, 1_000_000).default(64).describe('unfinished uploads of one organization'),
+    inFlightShare: z
+      .number()
+      .positive()
+      .max(1)
+      .default(0.25)
+      .describe('part of the disk that the unfinished uploads of one organization may take'),
+    writersMax: whole(1, 100_000).default(4_000).describe('requests that write at once, of all together'),
+  })
+  .refine((value) => value.expiryHours <= value.expiryDaysMax * 24, {
+    path: ['expiryHours'],
+    error: 'expected no more than expiryDaysMax',
+  });
 
 const transfer = z
   .strictObject({
@@ -137,6 +173,21 @@ const shareAnAddress = (one: unknown, other: unknown): boolean => {
   return left !== undefined && left.port !== 0 && left.host === right?.host && left.port === right.port;
 };
 
+const engines = z.looseObject({
+  http: z.looseObject({ listener: z.literal('uws') }),
+  upload: z.looseObject({ engine: z.literal('tus-node-server') }),
+});
+
+/** Complains of a listener that the chosen engine cannot run on. `config` may be wrong in other places too. */
+function checkEngine(config: unknown, complain: (path: PropertyKey[], message: string) => void): void {
+  if (engines.safeParse(config).success) {
+    complain(
+      ['http', 'listener'],
+      'expected node-http or auto: upload.engine tus-node-server runs on no other',
+    );
+  }
+}
+
 /**
  * The whole configuration: every value has its unit in its name, its default (design.md, Defaults), its
  * bounds and a description, from which README's table and config.example.json are made. Secrets are
@@ -151,7 +202,7 @@ export const configSchema = z
     ops: ops.prefault({}).describe('metrics and health'),
     data: data.prefault({}).describe('where everything is kept'),
     log: log.prefault({}).describe('operational log'),
-    storage: storage.prefault({}).describe('the disk'),
+    storage: storage.prefault({}).describe('where bytes are kept'),
     upload: upload.prefault({}).describe('resumable uploads'),
     transfer: transfer.prefault({}).describe('what one sending may hold'),
     work: work.prefault({}).describe('inspecting and hashing'),
@@ -169,7 +220,10 @@ export const configSchema = z
   })
   .superRefine(
     (value, context) => {
-      checkDialectNames(value, (path, message) => context.addIssue({ code: 'custom', path, message }));
+      const complain = (path: PropertyKey[], message: string): void =>
+        context.addIssue({ code: 'custom', path, message });
+      checkDialectNames(value, complain);
+      checkEngine(value, complain);
     },
     { when: () => true },
   );

@@ -45,6 +45,12 @@ export const keys = {
 
   /** upload id → record */
   uploads: table<string, UploadRecord>('uploads'),
+  /** partial upload → the final ones that refer to its object, which lives as long as one of them or its own record */
+  finalsOf: table<string, readonly string[]>('finals-of'),
+  /** [upload, row] → CRC-32 (4 bytes each, big endian) of its blocks, `blocksPerRow` in a row (upload/ledger.ts) */
+  blocks: table<readonly [string, number], Uint8Array>('blocks'),
+  /** upload id → when it was received: written in that very commit, removed when its transfer has taken note */
+  outbox: table<string, number>('outbox'),
   /** upload id → how far its content is known */
   follows: table<string, FollowRecord>('follows'),
 

@@ -75,14 +75,46 @@ export interface ApiKeyRecord {
   readonly expiresAt: Instant;
 }
 
+/** Where the bytes of an upload lie: in an object of its own, or in those of the uploads that it concatenates. */
+export type UploadContent =
+  | { readonly of: 'object'; readonly object: ObjectId }
+  | {
+      readonly of: 'parts';
+      readonly parts: readonly UploadPart[];
+      /** Upload-Concat as it came: HEAD tells it again. Null when the parts were told otherwise. */
+      readonly header: string | null;
+    };
+
+/** A partial upload that a final one concatenates. */
+export interface UploadPart {
+  readonly upload: string;
+  readonly object: ObjectId;
+  /** Null until it is received. */
+  readonly bytes: number | null;
+}
+
+/** A digest of RFC 9530. */
+export interface RepresentationDigest {
+  readonly algorithm: 'sha-256' | 'sha-512';
+  readonly value: Uint8Array;
+}
+
 export interface UploadRecord {
   readonly id: string;
   readonly organization: string;
   /** Id of the API key that made it. */
   readonly creator: string;
-  readonly object: ObjectId;
+  readonly content: UploadContent;
+  /** A partial upload (tus 1.0.0, Concatenation): belongs to no transfer until a final one takes it in. */
+  readonly isPartial: boolean;
   /** Upload-Length; null while deferred. */
   readonly length: number | null;
+  /** `at-length`: with its last byte (tus). `when-told`: with the request that says so (Upload-Complete: ?1). */
+  readonly ends: 'at-length' | 'when-told';
+  /** What the sender says of the whole (Repr-Digest): it is not received before that was verified. */
+  readonly digest: RepresentationDigest | null;
+  /** CRC-32 of the recorded bytes behind the last whole block of the ledger (keys.blocks); null: it has none. */
+  readonly blockCrc: number | null;
   /** Bytes that survive a kill -9 and, in durable mode, a power cut. Never goes back. */
   readonly offset: number;
   /** Fencing number of the last writer; a write under an older one is refused. */
@@ -94,7 +126,8 @@ export interface UploadRecord {
   readonly transfer: string | null;
   /** The Upload-Metadata header as it came. */
   readonly metadata: Sealed | null;
-  readonly state: 'receiving' | 'received';
+  /** `verifying`: every byte is there, and `digest` is being held against them. */
+  readonly state: 'receiving' | 'verifying' | 'received';
   readonly createdAt: Instant;
   readonly lastByteAt: Instant;
 }

@@ -15,6 +15,12 @@ const behindAll = '\uffff';
 /** Records that a migration writes in one transaction: 2 KiB each as a rule. */
 const writesPerCommit = 1_000;
 
+/**
+ * Commits that share one sync: LMDB runs all of them in one turn of the event loop, and a thousand would hold up
+ * everybody else for half a second.
+ */
+const commitsAtOnce = 64;
+
 /** LMDB says EIO (5) of a write that a full disk cut short; with less room than this it is taken for that. */
 const fullBelowBytes = 1024 * 1024;
 const shortWrite = 5;
@@ -57,6 +63,9 @@ export class State implements Reader {
   readonly #folder: string;
   readonly #root: RootDatabase<Buffer, string>;
   readonly #tables = new Map<string, Database<Buffer, LmdbKey>>();
+  /** In their order. */
+  readonly #waiting: (() => void)[] = [];
+  #committing = 0;
 
   private constructor(folder: string, root: RootDatabase<Buffer, string>) {
     this.#folder = folder;
@@ -122,6 +131,28 @@ export class State implements Reader {
    * when the disk is; nothing is written then either.
    */
   async commit<R>(change: (tx: Transaction) => R): Promise<R> {
+    if (this.#committing >= commitsAtOnce) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#committing += 1;
+    }
+    try {
+      return await this.#commitNow(change);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) {
+        this.#committing -= 1;
+      } else {
+        next();
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+
+  async #commitNow<R>(change: (tx: Transaction) => R): Promise<R> {
     let outcome: { result: R } | { error: unknown } | undefined;
     const committed = this.#root.transaction(() => {
       const tx = new Buffered(this);
@@ -150,10 +181,6 @@ export class State implements Reader {
       throw outcome.error;
     }
     return outcome.result;
-  }
-
-  async close(): Promise<void> {
-    await this.#root.close();
   }
 
   /** Why a commit failed: lmdb hides it in a promise of its own, which must not be left to itself. */

@@ -1,149 +1,154 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, writeSync } from 'node:fs';
-import { type FileHandle, open, readdir, rm, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { close, closeSync, fdatasync, fstatSync, ftruncate, openSync, write, writeSync } from 'node:fs';
+import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Buckets, isObjectId } from './buckets.ts';
 import { StorageDamaged, storageError } from './errors.ts';
-import { bucketCount, folderMode, objectMode } from './limits.ts';
+import { expectKind } from './kind.ts';
 import { readExtents, slice } from './reader.ts';
-import type { Extent, FileRange, ObjectId, ObjectWriter, Storage, StorageSpace } from './storage.ts';
+import type { Borrower, Extent, ObjectId, ObjectWriter, Storage, StorageSpace } from './storage.ts';
 import { syncFolder } from './sync-folder.ts';
 
-const objectPattern = /^[0-9a-z-]{1,64}$/;
+const writeTo = promisify(write);
+const datasync = promisify(fdatasync);
+const truncate = promisify(ftruncate);
+const closeFile = promisify(close);
 
-/**
- * Objects as files: folder/objects/<bucket>/<id>, mode 0600 in folders of 0700.
- *
- * Makes the folders that are missing and syncs them, so that creating an object later costs one
- * fsync of the file and one of its bucket.
- */
+/** Objects as files of a folder, one each. */
 export async function openDiskStorage(folder: string): Promise<Storage> {
-  const objects = join(folder, 'objects');
-  mkdirSync(objects, { recursive: true, mode: folderMode });
-  const there = new Set(await readdir(objects));
-  for (let n = 0; n < bucketCount; n++) {
-    const bucket = n.toString(16).padStart(2, '0');
-    if (!there.has(bucket)) {
-      mkdirSync(join(objects, bucket), { mode: folderMode });
-    }
-  }
-  // Each time: a kill may have come between making them and this.
-  for (const path of [objects, folder, dirname(folder)]) {
-    await syncFolder(path);
-  }
-  return new DiskStorage(objects);
+  await expectKind(folder, 'disk');
+  return new DiskStorage(await Buckets.open(folder));
 }
 
 class DiskStorage implements Storage {
-  readonly #objects: string;
+  readonly #buckets: Buckets;
 
-  constructor(objects: string) {
-    this.#objects = objects;
+  constructor(buckets: Buckets) {
+    this.#buckets = buckets;
   }
 
   async create(object: ObjectId): Promise<void> {
     try {
-      const file = await open(this.#path(object), 'wx', objectMode);
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await syncFolder(this.#bucket(object));
+      await this.#buckets.create(object, object);
     } catch (error) {
       throw storageError(error);
     }
   }
 
   async open(object: ObjectId, bytes: number): Promise<ObjectWriter> {
-    const file = await this.#openFile(object, 'r+');
     try {
-      const { size } = await file.stat();
-      if (size < bytes) {
-        throw new StorageDamaged(`object ${object} has ${size} bytes, ${bytes} were recorded`, {
-          object,
-          size,
-          recorded: bytes,
-        });
+      const fd = this.#openForWriting(object);
+      try {
+        const { size } = fstatSync(fd);
+        if (size < bytes) {
+          throw new StorageDamaged(`object ${object} has ${size} bytes, ${bytes} were recorded`, {
+            object,
+            size,
+            recorded: bytes,
+          });
+        }
+        if (size > bytes) {
+          await truncate(fd, bytes);
+        }
+        return new DiskWriter(fd);
+      } catch (error) {
+        closeSync(fd);
+        throw error;
       }
-      if (size > bytes) {
-        await file.truncate(bytes);
-      }
-      return new DiskWriter(file);
     } catch (error) {
-      await file.close();
       throw storageError(error);
     }
   }
 
   async remove(object: ObjectId): Promise<void> {
     await rm(this.#path(object), { force: true });
-    await syncFolder(this.#bucket(object));
+    await syncFolder(this.#buckets.of(object));
   }
 
   async *list(): AsyncGenerator<ObjectId> {
-    for (const bucket of await readdir(this.#objects)) {
-      for (const name of await readdir(join(this.#objects, bucket))) {
-        if (objectPattern.test(name)) {
-          yield name as ObjectId;
-        }
+    for await (const name of this.#buckets.names()) {
+      if (isObjectId(name)) {
+        yield name;
       }
     }
   }
 
   read(extents: readonly Extent[], start: number, end: number): AsyncIterable<Uint8Array> {
-    return readExtents((object) => this.#openFile(object, 'r'), slice(extents, start, end));
+    return readExtents((object) => this.#openForReading(object), slice(extents, start, end));
   }
 
-  locate(extents: readonly Extent[], start: number, end: number): FileRange[] {
-    return slice(extents, start, end).map((part) => ({
+  async lend<R>(extents: readonly Extent[], start: number, end: number, use: Borrower<R>): Promise<R> {
+    const ranges = slice(extents, start, end).map((part) => ({
       path: this.#path(part.object),
       start: part.start,
       bytes: part.bytes,
     }));
+    return use(ranges);
+  }
+
+  /** It stays where it is. */
+  settle(): void {}
+
+  /** What was let in was set aside. */
+  room(): undefined {
+    return undefined;
+  }
+
+  pathOf(object: ObjectId): string {
+    return this.#path(object);
+  }
+
+  footprint(bytes: number): number {
+    return bytes;
   }
 
   async space(): Promise<StorageSpace> {
-    const { bsize, bavail, blocks } = await statfs(this.#objects);
+    const { bsize, bavail, blocks } = await statfs(this.#buckets.folder);
     return { freeBytes: bsize * bavail, totalBytes: bsize * blocks };
   }
 
-  async #openFile(object: ObjectId, flags: 'r' | 'r+'): Promise<FileHandle> {
+  async #openForReading(object: ObjectId): Promise<FileHandle> {
     try {
-      return await open(this.#path(object), flags);
+      return await open(this.#path(object), 'r');
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-        throw new StorageDamaged(`object ${object} is not there`, { object }, error);
-      }
-      throw error;
+      throw notThere(error, object);
     }
   }
 
-  #bucket(object: ObjectId): string {
-    return join(this.#objects, createHash('sha256').update(object).digest('hex').slice(0, 2));
+  /** At once: under uWS a body's first bytes come in the same turn as its head, and wait for nobody. */
+  #openForWriting(object: ObjectId): number {
+    try {
+      return openSync(this.#path(object), 'r+');
+    } catch (error) {
+      throw notThere(error, object);
+    }
   }
 
-  /** The pattern also keeps a name from outside from leaving the folder. */
   #path(object: ObjectId): string {
-    if (!objectPattern.test(object)) {
-      throw new TypeError('an object id is 1 to 64 of 0-9, a-z and -');
-    }
-    return join(this.#bucket(object), object);
+    return join(this.#buckets.of(object), object);
   }
 }
 
-class DiskWriter implements ObjectWriter {
-  readonly #file: FileHandle;
+function notThere(error: unknown, object: ObjectId): unknown {
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isMissing ? new StorageDamaged(`object ${object} is not there`, { object }, error) : error;
+}
 
-  constructor(file: FileHandle) {
-    this.#file = file;
+class DiskWriter implements ObjectWriter {
+  readonly #fd: number;
+  /** Writes and syncs under way: a descriptor that is closed below them may be another file's by then. */
+  readonly #users = new Set<Promise<unknown>>();
+
+  constructor(fd: number) {
+    this.#fd = fd;
   }
 
-  async write(bytes: Uint8Array, position: number): Promise<void> {
-    // A nearly full disk takes a part of a write and says ENOSPC only to the next one.
-    let done = 0;
-    try {
-      while (done < bytes.byteLength) {
-        const { bytesWritten } = await this.#file.write(
+  write(bytes: Uint8Array, position: number): Promise<void> {
+    return this.#use(async () => {
+      // A nearly full disk takes a part of a write and says ENOSPC only to the next one.
+      for (let done = 0; done < bytes.byteLength; ) {
+        const { bytesWritten } = await writeTo(
+          this.#fd,
           bytes,
           done,
           bytes.byteLength - done,
@@ -151,31 +156,38 @@ class DiskWriter implements ObjectWriter {
         );
         done += bytesWritten;
       }
-    } catch (error) {
-      throw storageError(error);
-    }
+    });
   }
 
   writeSync(bytes: Uint8Array, position: number): void {
     let done = 0;
     try {
       while (done < bytes.byteLength) {
-        done += writeSync(this.#file.fd, bytes, done, bytes.byteLength - done, position + done);
+        done += writeSync(this.#fd, bytes, done, bytes.byteLength - done, position + done);
       }
     } catch (error) {
       throw storageError(error);
     }
   }
 
-  async sync(): Promise<void> {
-    try {
-      await this.#file.datasync();
-    } catch (error) {
-      throw storageError(error);
-    }
+  sync(): Promise<void> {
+    return this.#use(() => datasync(this.#fd));
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    await Promise.allSettled(this.#users);
+    await closeFile(this.#fd);
+  }
+
+  async #use(work: () => Promise<void>): Promise<void> {
+    const working = work();
+    this.#users.add(working);
+    try {
+      await working;
+    } catch (error) {
+      throw storageError(error);
+    } finally {
+      this.#users.delete(working);
+    }
   }
 }

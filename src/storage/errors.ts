@@ -5,10 +5,39 @@ export class StorageFull extends SluisError {
   override readonly name = 'StorageFull';
   readonly code = 'SLUIS_STORAGE_FULL';
   readonly remedy = 'retry';
+  readonly headers = { 'Retry-After': '30' };
   override readonly facts: ErrorFacts;
 
   constructor(message: string, facts: ErrorFacts = {}, cause?: unknown) {
     super(message, { cause });
+    this.facts = facts;
+  }
+}
+
+/** What was received waits to be moved on, and the disk here has no room for more. What was synced before stays. */
+export class StorageBehind extends SluisError {
+  override readonly name = 'StorageBehind';
+  readonly code = 'SLUIS_STORAGE_BEHIND';
+  readonly remedy = 'retry';
+  readonly headers = { 'Retry-After': '60' };
+  override readonly facts: ErrorFacts;
+
+  constructor(facts: ErrorFacts) {
+    super('the object store does not keep up, and the disk in front of it is full: resume in a minute');
+    this.facts = facts;
+  }
+}
+
+/** The object store does not answer, or refuses us. Nothing is lost: what it has it keeps, the rest waits on the disk here. */
+export class StorageUnreachable extends SluisError {
+  override readonly name = 'StorageUnreachable';
+  readonly code = 'SLUIS_STORAGE_UNREACHABLE';
+  readonly remedy = 'retry';
+  readonly headers = { 'Retry-After': '30' };
+  override readonly facts: ErrorFacts;
+
+  constructor(facts: ErrorFacts, cause: unknown) {
+    super('the object store does not answer as it should: try again in half a minute', { cause });
     this.facts = facts;
   }
 }

@@ -1,7 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import { StorageDamaged } from './errors.ts';
 import { readChunkBytes } from './limits.ts';
-import type { Extent, ObjectId, Run } from './storage.ts';
+import type { Run } from './storage.ts';
 
 /**
  * The part [start, end) of extents (or of file ranges) laid end to end, as such. Empty ones are left out.
@@ -32,9 +31,9 @@ export function slice<R extends Run>(extents: readonly R[], start: number, end: 
  * Yields the extents' bytes one chunk at a time, reading the next one while the consumer has the last:
  * two buffers take turns, so a chunk is valid until the next one is asked for.
  */
-export async function* readExtents(
-  openObject: OpenObject,
-  extents: readonly Extent[],
+export async function* readExtents<N extends string>(
+  openObject: OpenObject<N>,
+  extents: readonly NamedRun<N>[],
 ): AsyncGenerator<Uint8Array> {
   const chunkBytes = Math.min(readChunkBytes, Math.max(0, ...extents.map(({ bytes }) => bytes)));
   const buffers = [Buffer.allocUnsafeSlow(chunkBytes), Buffer.allocUnsafeSlow(chunkBytes)] as const;
@@ -68,9 +67,28 @@ export async function* readExtents(
   }
 }
 
-export type OpenObject = (object: ObjectId) => Promise<FileHandle>;
+/** A run of bytes of an object, or of a segment of one. */
+export interface NamedRun<N extends string = string> extends Run {
+  readonly object: N;
+}
 
-function* chunksOf(extents: readonly Extent[], chunkBytes: number): Generator<Extent> {
+/** What readExtents wants of a FileHandle. */
+export interface Readable {
+  read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
+
+export type OpenObject<N extends string> = (object: N) => Promise<Readable>;
+
+function* chunksOf<N extends string>(
+  extents: readonly NamedRun<N>[],
+  chunkBytes: number,
+): Generator<NamedRun<N>> {
   for (const { object, start, bytes } of extents) {
     for (let at = 0; at < bytes; at += chunkBytes) {
       yield { object, start: start + at, bytes: Math.min(chunkBytes, bytes - at) };
@@ -79,15 +97,15 @@ function* chunksOf(extents: readonly Extent[], chunkBytes: number): Generator<Ex
 }
 
 /** The one file that is open for reading; neighbouring extents of one object share it. */
-class Source {
-  readonly #openObject: OpenObject;
-  #open: { readonly object: ObjectId; readonly file: FileHandle } | undefined;
+class Source<N extends string> {
+  readonly #openObject: OpenObject<N>;
+  #open: { readonly object: N; readonly file: Readable } | undefined;
 
-  constructor(openObject: OpenObject) {
+  constructor(openObject: OpenObject<N>) {
     this.#openObject = openObject;
   }
 
-  async read({ object, start, bytes }: Extent, buffer: Uint8Array): Promise<Uint8Array> {
+  async read({ object, start, bytes }: NamedRun<N>, buffer: Uint8Array): Promise<Uint8Array> {
     if (this.#open?.object !== object) {
       await this.close();
       this.#open = { object, file: await this.#openObject(object) };

@@ -1,6 +1,7 @@
 import { storedBlocks, storedBytes } from '../dicom/deflated.ts';
 import { type Edit, growth } from '../dicom/edit.ts';
 import type { InstanceRecord } from '../state/records.ts';
+import { lendInTurns, takeRanges } from '../storage/lending.ts';
 import { slice } from '../storage/reader.ts';
 import type { ByteReader, Extent, FileRange, Run } from '../storage/storage.ts';
 import { CompositionChanged } from './errors.ts';
@@ -128,14 +129,30 @@ function inserted(insert: Uint8Array): Segment<never> {
   return { from: 'insert', insert, bytes: insert.byteLength };
 }
 
-/** The same for a worker (WorkPool.digest): where the stored bytes lie in the file system, and what is inserted. */
-export function piecesOf(
-  storage: Pick<ByteReader, 'locate'>,
-  segments: readonly Segment[],
-): (FileRange | Uint8Array)[] {
-  return segments.flatMap<FileRange | Uint8Array>((segment) =>
-    segment.from === 'insert' ? [segment.insert] : storage.locate(segment.extents, 0, segment.bytes),
+/** A run of a composition for a worker: where stored bytes lie in the file system, or what is inserted. */
+export type ComposedPiece = FileRange | Uint8Array;
+
+/** Many compositions for workers (WorkPool.digest), lent as lendInTurns does. */
+export function lendPieces<R>(
+  storage: Pick<ByteReader, 'lend'>,
+  compositions: readonly (readonly Segment[])[],
+  use: (compositions: ComposedPiece[][]) => Promise<readonly R[]>,
+): Promise<R[]> {
+  const stored = compositions.map((segments) =>
+    segments.flatMap((segment) => (segment.from === 'stored' ? segment.extents : [])),
   );
+  return lendInTurns(storage, stored, (lent, from) =>
+    use(lent.map((ranges, at) => [...woven(compositions[from + at] ?? [], ranges)])),
+  );
+}
+
+/** The inserts again between the ranges of what is stored. */
+function* woven(segments: readonly Segment[], ranges: readonly FileRange[]): Generator<ComposedPiece> {
+  const rest = ranges.values();
+  for (const segment of segments) {
+    if (segment.from === 'insert') yield segment.insert;
+    else yield* takeRanges(rest, segment.bytes);
+  }
 }
 
 export function segmentsBytes(segments: readonly Segment<Run>[]): number {

@@ -1,6 +1,8 @@
 import type { UploadRecord } from '../state/records.ts';
+import { lentBytesMax } from '../storage/limits.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { OpenPart, Part } from '../study/package.ts';
+import { extentsBetween } from '../upload/extents.ts';
 import type { InspectChain } from '../work/chain.ts';
 import { WorkFailed } from '../work/errors.ts';
 import { HEADS_TOO_LARGE, type Inspection } from '../work/jobs.ts';
@@ -73,20 +75,24 @@ export class ReadAhead {
     this.#begun.delete(upload);
   }
 
-  async #feedTo({ id, object }: UploadRecord, begun: Begun, end: number): Promise<void> {
-    if (begun.chain === undefined || end <= begun.fed) {
+  async #feedTo(upload: UploadRecord, begun: Begun, end: number): Promise<void> {
+    const { chain } = begun;
+    if (chain === undefined || end <= begun.fed) {
       return;
     }
-    const extent = { object, start: begun.fed, bytes: end - begun.fed };
     try {
-      await begun.chain.feed(this.#storage.locate([extent], 0, extent.bytes));
-      begun.fed = end;
+      while (begun.fed < end) {
+        const bytes = Math.min(end - begun.fed, lentBytesMax);
+        const extents = extentsBetween(upload, begun.fed, bytes);
+        await this.#storage.lend(extents, 0, bytes, (ranges) => chain.feed(ranges));
+        begun.fed += bytes;
+      }
     } catch (error) {
       if (error instanceof WorkFailed && error.facts.cause === HEADS_TOO_LARGE) {
         begun.chain = undefined;
         return;
       }
-      this.drop(id);
+      this.drop(upload.id);
       throw error;
     }
   }

@@ -5,6 +5,7 @@ import type { TransferRecord } from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
 import type { Deriving } from './deriving.ts';
 import { Judging } from './judging.ts';
+import { forgetUploads } from './outbox.ts';
 import { isSameMaterial, type Recording } from './recording.ts';
 
 /** Called in the transaction that makes a transfer ready: delivery queues what is to be sent. */
@@ -127,6 +128,7 @@ export class Checking {
       this.#judging.forget(transferId);
       const settled = { ...now, ...verdict, derived: now.derived ?? 0, updatedAt: Date.now() };
       tx.put(keys.transfers, transferId, settled);
+      forgetUploads(tx, now.uploads);
       if (choices !== undefined) {
         onReady(tx, settled, choices);
       }

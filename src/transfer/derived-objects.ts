@@ -4,6 +4,7 @@ import { keys } from '../state/keys.ts';
 import type { State, Transaction } from '../state/state.ts';
 import { StorageFull } from '../storage/errors.ts';
 import type { ObjectId, Storage } from '../storage/storage.ts';
+import { derivedDropPage } from './limits.ts';
 
 /** Not an upload's: those begin with u- and are the uploads' to clean up. */
 const prefix = 'd-';
@@ -41,17 +42,33 @@ export class DerivedObjects {
     return this.#comingBytes;
   }
 
-  /** Removes what was being made when the program ended; it is made again with what needs it. */
+  /**
+   * Removes what was being made when the program ended, which is made again with what needs it, and what
+   * transfers that expired have left; settles the others.
+   */
   async start(): Promise<void> {
     // The few of all that are listed.
     const left: (readonly [string, string])[] = [];
+    const expired = new Set<string>();
     for (const { key, value } of this.#state.list(keys.derivedObjects)) {
       if (value === 'making') {
         left.push(key);
+      } else if (this.#isExpired(key[0])) {
+        expired.add(key[0]);
+      } else {
+        this.#storage.settle(key[1] as ObjectId, Number.POSITIVE_INFINITY, true);
       }
     }
+    // One that fails says enough of the storage: nobody waits for it again and again before the first request.
     for (const [transfer, object] of left) {
-      await this.drop(transfer, [object as ObjectId]);
+      if (!(await this.#remove(transfer, [object as ObjectId]))) {
+        return;
+      }
+    }
+    for (const transfer of expired) {
+      if (!(await this.dropAll(transfer))) {
+        return;
+      }
     }
   }
 
@@ -72,11 +89,10 @@ export class DerivedObjects {
       await this.#state.commit((tx) => tx.put(keys.derivedObjects, [transfer, object], 'making'));
       try {
         await this.#storage.create(object);
-        const [range] = this.#storage.locate([{ object, start: 0, bytes: 1 }], 0, 1);
-        if (range === undefined) {
-          throw new RangeError('a new object has no place');
-        }
-        return { object, result: await fill({ object, path: range.path }) };
+        const result = await fill({ object, path: this.#storage.pathOf(object) });
+        // Also before an item refers to it: who drops it finds it wherever it is kept.
+        this.#storage.settle(object, Number.POSITIVE_INFINITY, true);
+        return { object, result };
       } catch (error) {
         await this.drop(transfer, [object]);
         throw error;
@@ -99,21 +115,46 @@ export class DerivedObjects {
     const unused = objects.filter(
       (object) => this.#state.get(keys.derivedObjects, [transfer, object]) !== 'kept',
     );
-    if (unused.length === 0) {
-      return;
+    await this.#remove(transfer, unused);
+  }
+
+  /** Removes all of a transfer that has expired, also what its items refer to. Never rejects, as `drop`; false when some are left. */
+  async dropAll(transfer: string): Promise<boolean> {
+    for (;;) {
+      const range = { prefix: [transfer], limit: derivedDropPage };
+      const objects = [...this.#state.list(keys.derivedObjects, range)].map(({ key }) => key[1] as ObjectId);
+      if (objects.length === 0 || !this.#isExpired(transfer)) {
+        return true;
+      }
+      if (!(await this.#remove(transfer, objects))) {
+        return false;
+      }
+    }
+  }
+
+  /** False when some are left. */
+  async #remove(transfer: string, objects: readonly ObjectId[]): Promise<boolean> {
+    if (objects.length === 0) {
+      return true;
     }
     try {
-      for (const object of unused) {
+      for (const object of objects) {
         await this.#storage.remove(object);
       }
       await this.#state.commit((tx) => {
-        for (const object of unused) {
+        for (const object of objects) {
           tx.remove(keys.derivedObjects, [transfer, object]);
         }
       });
+      return true;
     } catch (error) {
-      this.#log.warn('derived.objects-left', { transfer, count: unused.length, error });
+      this.#log.warn('derived.objects-left', { transfer, count: objects.length, error });
+      return false;
     }
+  }
+
+  #isExpired(transfer: string): boolean {
+    return this.#state.get(keys.transfers, transfer)?.state === 'expired';
   }
 
   async #reserve(bytes: number): Promise<void> {

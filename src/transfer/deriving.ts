@@ -4,7 +4,9 @@ import type { Form } from '../dicom/scan.ts';
 import { keys } from '../state/keys.ts';
 import type { InstanceRecord, MailboxRecord, TransferRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
-import type { FileRange, Storage } from '../storage/storage.ts';
+import { lendTogether } from '../storage/lending.ts';
+import { slice } from '../storage/reader.ts';
+import type { Extent, FileRange, Storage } from '../storage/storage.ts';
 import { DOCUMENT, ENCAPSULATED_PDF } from '../study/rendering/encapsulated-pdf.ts';
 import type { ReportLanguage } from '../study/rendering/printed-report.ts';
 import { WorkerLost, WorkFailed } from '../work/errors.ts';
@@ -172,42 +174,24 @@ export class Deriving {
     into: string,
     signal: AbortSignal | undefined,
   ): Promise<RenderResult> {
-    const { pool, language } = this.#parts;
-    const { head, deflatedRest } = this.#sourceOf(item);
-    const job: RenderJob = {
-      of:
-        item.report === null
-          ? { kind: 'sr', form: formOf(item) }
-          : { kind: kindOf(item.report.mediaType), context: this.#contextOf(context) },
-      source: head,
-      deflatedRest,
-      sourceSha256: item.sha256,
-      language,
-      into,
-    };
-    return pool.render(job, signal);
-  }
-
-  /** An instance as it can be read: one with a deflated dataset in its inflated form. */
-  #sourceOf({ extents, bytes, inflated }: InstanceRecord): { head: FileRange[]; deflatedRest: FileRange[] } {
-    const { storage } = this.#parts;
-    if (inflated === null) {
-      return { head: storage.locate(extents, 0, bytes), deflatedRest: [] };
-    }
-    const { head, tail } = inflated;
-    return {
-      head: storage.locate([head], 0, head.bytes),
-      deflatedRest: storage.locate([tail], 0, tail.bytes),
-    };
-  }
-
-  #contextOf(item: InstanceRecord): RenderContext {
-    const { storage } = this.#parts;
-    const { extents, bytes, inflated } = item;
-    const readable = inflated === null ? extents : [inflated.head];
-    const there = inflated === null ? bytes : inflated.head.bytes;
-    const pieces = storage.locate(readable, 0, Math.min(there, contextBytesMax));
-    return { pieces, bytes: inflated === null ? bytes : inflated.bytes, form: formOf(item) };
+    const { storage, pool, language } = this.#parts;
+    const { head, deflatedRest } = sourceOf(item);
+    const isReport = item.report !== null;
+    const lists = [head, deflatedRest, isReport ? contextOf(context) : []];
+    return lendTogether(storage, lists, ([source = [], rest = [], pieces = []]) => {
+      const job: RenderJob = {
+        of:
+          item.report === null
+            ? { kind: 'sr', form: formOf(item) }
+            : { kind: kindOf(item.report.mediaType), context: renderContext(context, pieces) },
+        source,
+        deflatedRest: rest,
+        sourceSha256: item.sha256,
+        language,
+        into,
+      };
+      return pool.render(job, signal);
+    });
   }
 
   #item({ id }: TransferRecord, number: number): InstanceRecord {
@@ -227,6 +211,28 @@ function takesPdf({ excludeSopClasses, excludeModalities }: MailboxRecord): bool
 function unplaced(number: number): Unmade {
   const detail = 'it does not tell to which study of the transfer it belongs';
   return { number, code: 'REPORT_UNPLACED', detail };
+}
+
+/** An instance as it can be read: one with a deflated dataset in its inflated form. */
+function sourceOf({ extents, inflated }: InstanceRecord): {
+  readonly head: readonly Extent[];
+  readonly deflatedRest: readonly Extent[];
+} {
+  return inflated === null
+    ? { head: extents, deflatedRest: [] }
+    : { head: [inflated.head], deflatedRest: [inflated.tail] };
+}
+
+/** What is read of the instance that a document is made for. */
+function contextOf({ extents, bytes, inflated }: InstanceRecord): readonly Extent[] {
+  const readable = inflated === null ? extents : [inflated.head];
+  const there = inflated === null ? bytes : inflated.head.bytes;
+  return slice(readable, 0, Math.min(there, contextBytesMax));
+}
+
+function renderContext(item: InstanceRecord, pieces: FileRange[]): RenderContext {
+  const { inflated, bytes } = item;
+  return { pieces, bytes: inflated === null ? bytes : inflated.bytes, form: formOf(item) };
 }
 
 function formOf({ inflated }: InstanceRecord): Form {

@@ -2,10 +2,12 @@ import type { KeyRing } from '../access/key-ring.ts';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import type { InstanceRecord, SetAsideRecord, UploadRecord } from '../state/records.ts';
-import { StorageFull } from '../storage/errors.ts';
-import type { Extent, FileRange, ObjectId, Storage } from '../storage/storage.ts';
+import { StorageFull, StorageUnreachable } from '../storage/errors.ts';
+import { lendInTurns } from '../storage/lending.ts';
+import type { ObjectId, Storage } from '../storage/storage.ts';
 import type { Part } from '../study/package.ts';
 import { checkReport, isReportType } from '../study/report.ts';
+import { extentsBetween } from '../upload/extents.ts';
 import { WorkQueueFull, WorkStopped } from '../work/errors.ts';
 import type { Inspection } from '../work/jobs.ts';
 import type { WorkPool } from '../work/pool.ts';
@@ -14,7 +16,7 @@ import type { DerivedObjects } from './derived-objects.ts';
 import { type Finding, failedInspection, findingOf, isOurFault } from './finding.ts';
 import { unpackingMax } from './limits.ts';
 import { type ReportContent, reportFindingOf } from './report-finding.ts';
-import { type Content, type Look, Unpacking } from './unpacking.ts';
+import { type Content, type Look, type Packed, Unpacking } from './unpacking.ts';
 
 interface ExaminerParts {
   readonly storage: Storage;
@@ -114,7 +116,7 @@ export class Examiner {
     }
     const facts = { upload: upload.id, transfer: upload.transfer ?? '', bytes: part.bytes };
     this.#parts.log.error('follower.instance-held', { ...facts, reason: failed.error?.reason ?? '' });
-    return findingOf(this.#parts.keyRing, upload.id, [extentOf(upload, part)], failed);
+    return findingOf(this.#parts.keyRing, upload.id, contentOf(upload, part).extents, failed);
   }
 
   /** Instances that are a byte range of the upload, many to a task; by their place in `parts`. */
@@ -126,10 +128,15 @@ export class Examiner {
     const isOpen = parts.map(
       ({ kind, entry }, at) => known[at] === undefined && kind === 'instance' && entry?.method !== 'deflated',
     );
-    const jobs = parts
-      .filter((_, at) => isOpen[at])
-      .map((part) => ({ ranges: this.#rangesOf(extentOf(upload, part)) }));
-    const answers = (await this.#parts.pool.inspect(jobs, signal)).values();
+    const { storage, pool } = this.#parts;
+    const lists = parts.filter((_, at) => isOpen[at]).map((part) => contentOf(upload, part).extents);
+    const inspections = await lendInTurns(storage, lists, (lent) =>
+      pool.inspect(
+        lent.map((ranges) => ({ ranges })),
+        signal,
+      ),
+    );
+    const answers = inspections.values();
     return parts.map((_, at) => (isOpen[at] === true ? answers.next().value : known[at]));
   }
 
@@ -137,11 +144,10 @@ export class Examiner {
     if (part.kind === 'report') {
       return this.#report(look, part);
     }
-    const extent = extentOf(look.upload, part);
     const content =
       inspection === undefined
         ? await this.#unpacked(look, part)
-        : { extents: [extent], bytes: part.bytes, inspection };
+        : { ...contentOf(look.upload, part), inspection };
     if (expectAnswer(content.inspection).deflated !== true) {
       return this.#findingOf(look, part, content);
     }
@@ -172,30 +178,29 @@ export class Examiner {
       const isUnpacked = unpacked.bytes === entry.bytes && crc32 === entry.crc32;
       return { ...unpacked, sha256, crc32, fault: isUnpacked ? undefined : (error?.reason ?? damaged) };
     }
-    const extent = extentOf(look.upload, part);
-    const [digest] = await this.#parts.pool.digest([{ pieces: this.#rangesOf(extent) }], look.signal);
+    const { storage, pool } = this.#parts;
+    const { extents } = contentOf(look.upload, part);
+    const [digest] = await storage.lend(extents, 0, bytes, (pieces) =>
+      pool.digest([{ pieces }], look.signal),
+    );
     if (digest === undefined) {
       throw new Error('the workers answered fewer digests than they were asked for');
     }
     const { sha256, crc32 } = digest;
     const isDamaged = entry !== null && entry.crc32 !== crc32;
-    return { extents: [extent], bytes, sha256, crc32, fault: isDamaged ? damaged : undefined };
+    return { extents, bytes, sha256, crc32, fault: isDamaged ? damaged : undefined };
   }
 
   #unpacked(look: Look, part: Part): Promise<Content> {
     if (part.entry === null) {
       throw new Error('the workers answered fewer instances than they were asked for');
     }
-    return this.#unpacking.entry(look, extentOf(look.upload, part), part.entry);
+    return this.#unpacking.entry(look, contentOf(look.upload, part), part.entry);
   }
 
   #findingOf({ upload }: Look, { entry }: Part, { extents, inspection }: Content): Finding {
     const isDamaged = entry !== null && inspection.crc32 !== entry.crc32;
     return findingOf(this.#parts.keyRing, upload.id, extents, inspection, isDamaged);
-  }
-
-  #rangesOf(extent: Extent): FileRange[] {
-    return this.#parts.storage.locate([extent], 0, extent.bytes);
   }
 
   #setAside(parts: readonly Part[]): SetAsideRecord[] {
@@ -238,7 +243,12 @@ function expectAnswer(inspection: Inspection): Inspection {
 
 /** Says nothing about the part that was looked at, and passes: it is tried for as long as it takes. */
 function passes(thrown: unknown): boolean {
-  return thrown instanceof WorkQueueFull || thrown instanceof WorkStopped || thrown instanceof StorageFull;
+  return (
+    thrown instanceof WorkQueueFull ||
+    thrown instanceof WorkStopped ||
+    thrown instanceof StorageFull ||
+    thrown instanceof StorageUnreachable
+  );
 }
 
 function lookAt(upload: UploadRecord, signal: AbortSignal): Look {
@@ -254,8 +264,9 @@ function objectsOf({ extents, inflated }: InstanceRecord, made: ReadonlySet<Obje
   return all.map(({ object }) => object).filter((object) => made.has(object));
 }
 
-function extentOf({ object }: UploadRecord, { start, bytes }: Part): Extent {
-  return { object, start, bytes };
+/** Where a part lies as it was sent: of a concatenated upload perhaps in two objects. */
+function contentOf(upload: UploadRecord, { start, bytes }: Part): Packed {
+  return { extents: extentsBetween(upload, start, bytes), bytes };
 }
 
 async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

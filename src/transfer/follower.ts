@@ -1,10 +1,11 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import { endBy, type Part } from '../ops/part.ts';
 import { keys } from '../state/keys.ts';
 import type { FollowRecord, TransferRecord, UploadRecord } from '../state/records.ts';
 import type { State } from '../state/state.ts';
-import type { Extent, Storage } from '../storage/storage.ts';
+import type { Storage } from '../storage/storage.ts';
 import {
   ArchiveListings,
   beginWalk,
@@ -12,12 +13,14 @@ import {
   nextParts,
   type Part as PackagePart,
 } from '../study/package.ts';
+import { extentsOf } from '../upload/extents.ts';
 import type { WorkPool } from '../work/pool.ts';
 import { ReadAhead } from './ahead.ts';
 import type { Checking } from './checking.ts';
 import type { Examined, Examiner } from './examiner.ts';
 import { followRetryMs, followRetryMsMax, inspectSinglyAfter } from './limits.ts';
 import { inspectedBytes, instancesInspected, transfersSettled } from './metrics.ts';
+import { type Note, Outbox } from './outbox.ts';
 import type { Recording } from './recording.ts';
 
 /**
@@ -30,6 +33,7 @@ export class Follower implements Part {
   readonly #parts: FollowerParts;
   readonly #ahead: ReadAhead;
   readonly #archives: ArchiveListings;
+  readonly #outbox: Outbox;
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
   /** Uploads that failed and wait for their next try. */
@@ -43,15 +47,21 @@ export class Follower implements Part {
     this.#parts = parts;
     this.#ahead = new ReadAhead(parts.pool, parts.storage);
     this.#archives = new ArchiveListings(parts.archiveBytesMax);
+    this.#outbox = new Outbox(parts.state);
   }
 
   /** Takes up every upload of a transfer that is not decided: a kill may have come just before that. */
   async start(): Promise<void> {
-    const { state } = this.#parts;
-    for (const { key, value } of state.list(keys.uploads)) {
-      if (value.transfer !== null && state.get(keys.transfers, value.transfer)?.state === 'receiving') {
-        this.follow(key);
+    for (const page of this.#outbox.pages()) {
+      for (const note of page) {
+        const fate = this.#fateOf(note.upload);
+        if (fate === 'receiving') {
+          this.follow(note.upload);
+        } else if (fate === 'over') {
+          this.#settleNote(note);
+        }
       }
+      await nextTurn();
     }
   }
 
@@ -62,6 +72,7 @@ export class Follower implements Part {
     for (const timer of this.#timers.values()) {
       clearTimeout(timer);
     }
+    await this.#outbox.idle();
   }
 
   /** Says that more of an upload is there (or that a transfer has been sealed). Never waits. */
@@ -85,6 +96,7 @@ export class Follower implements Part {
 
   async #run(id: string): Promise<void> {
     try {
+      const noted = this.#outbox.at(id);
       const transfer = await this.#catchUp(id);
       if (transfer !== undefined) {
         const settled = await this.#parts.checking.settle(transfer, this.#cut.signal);
@@ -98,10 +110,20 @@ export class Follower implements Part {
         }
       }
       this.#failures.delete(id);
-    } catch (thrown) {
-      if (!this.#cut.signal.aborted) {
-        this.#retry(id, asError(thrown));
+      if (noted !== undefined && this.#fateOf(id) === 'over') {
+        this.#settleNote({ upload: id, at: noted });
       }
+    } catch (thrown) {
+      if (this.#cut.signal.aborted) {
+        return;
+      }
+      if (this.#parts.state.get(keys.uploads, id) === undefined) {
+        // It went meanwhile, and its bytes with it.
+        this.#failures.delete(id);
+        this.#letGo(id);
+        return;
+      }
+      this.#retry(id, asError(thrown));
     }
   }
 
@@ -123,7 +145,7 @@ export class Follower implements Part {
     const { state, recording, storage } = this.#parts;
     while (!this.#stopped) {
       const upload = state.get(keys.uploads, id);
-      if (upload === undefined || upload.transfer === null) {
+      if (upload === undefined || upload.transfer === null || isUnverified(upload)) {
         this.#letGo(id);
         return undefined;
       }
@@ -139,7 +161,7 @@ export class Follower implements Part {
         return undefined;
       }
       const walk = isPackageWalk(follow.walk) ? follow.walk : beginWalk(upload.filetype);
-      const extents = [extentOf(upload, 0, upload.offset)];
+      const extents = extentsOf(upload);
       const read = async (start: number, end: number): Promise<Uint8Array> => {
         const chunks: Buffer[] = [];
         for await (const chunk of storage.read(extents, start, end)) {
@@ -147,7 +169,7 @@ export class Follower implements Part {
         }
         return Buffer.concat(chunks);
       };
-      const found = await nextParts(walk, read, upload.offset, upload.length, this.#archives.of(id));
+      const found = await nextParts(walk, read, upload.offset, lengthOf(upload), this.#archives.of(id));
       if (found.parts.length === 0 && found.state === 'more' && found.walk.at === walk.at) {
         // Only now, when no part waits to be taken: the open one takes the place of the one before it.
         await this.#ahead.feed(upload, found.walk.open);
@@ -183,6 +205,21 @@ export class Follower implements Part {
     return examiner.together(upload, parts, ahead, this.#cut.signal);
   }
 
+  /** Whether the outbox has to hold it: until its transfer is decided, or, when that expired, until it is gone. */
+  #fateOf(id: string): 'receiving' | 'expired' | 'over' {
+    const { state } = this.#parts;
+    const transfer = state.get(keys.uploads, id)?.transfer ?? null;
+    const now = transfer === null ? undefined : state.get(keys.transfers, transfer)?.state;
+    return now === 'receiving' || now === 'expired' ? now : 'over';
+  }
+
+  /** What cannot be noted now is noted at the next start. */
+  #settleNote(note: Note): void {
+    this.#outbox.done(note).catch((thrown: unknown) => {
+      this.#parts.log.warn('follower.outbox-left', { upload: note.upload, error: asError(thrown) });
+    });
+  }
+
   /** Nothing of this upload is read ahead or listed any more. */
   #letGo(id: string): void {
     this.#ahead.drop(id);
@@ -192,6 +229,16 @@ export class Follower implements Part {
   #follow(id: string): FollowRecord {
     return this.#parts.state.get(keys.follows, id) ?? { walk: null, instances: 0, state: 'following' };
   }
+}
+
+/** Null while more may come: one that ends when it is told to is not over with its last byte. */
+function lengthOf({ length, ends, state }: UploadRecord): number | null {
+  return ends === 'when-told' && state !== 'received' ? null : length;
+}
+
+/** What its sender says of the whole has not been held against it yet: nothing of it may count. */
+function isUnverified({ digest, state }: UploadRecord): boolean {
+  return digest !== null && state !== 'received';
 }
 
 export interface FollowerParts {
@@ -208,8 +255,4 @@ export interface FollowerParts {
   readonly retryMs?: number;
   /** After a transfer became ready, held or rejected. */
   onSettled(transfer: TransferRecord): void;
-}
-
-function extentOf({ object }: UploadRecord, start: number, bytes: number): Extent {
-  return { object, start, bytes };
 }

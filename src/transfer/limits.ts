@@ -64,6 +64,15 @@ export const renderingFailuresMax = 3;
 /** The head of an instance that says whose a report is: as far as a scan looks at most. */
 export const contextBytesMax = 16 * 1024 * 1024;
 
+/** Nothing expires so soon after a start: while the program was off no sender could go on. */
+export const expiryGraceMs = 3_600_000;
+
+/** Notes of the outbox that are read in one turn of the event loop. */
+export const outboxPage = 1_000;
+
+/** Derived objects of one transfer that are removed with one commit. */
+export const derivedDropPage = 1_000;
+
 /** Uploads that one transfer may claim, abandoned ones counted: they are all in its one record. */
 export const uploadsMax = 1_000;
 

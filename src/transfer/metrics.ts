@@ -6,6 +6,11 @@ export const transfersSettled = counter({
   labels: { state: ['ready', 'held', 'rejected'] },
 });
 
+export const transfersExpired = counter({
+  name: 'sluis_transfers_expired_total',
+  help: 'transfers that their senders did not finish in time',
+});
+
 export const instancesInspected = counter({
   name: 'sluis_transfer_instances_inspected_total',
   help: 'instances inspected and hashed, by verdict',
@@ -17,4 +22,4 @@ export const inspectedBytes = counter({
   help: 'bytes inspected and hashed',
 });
 
-export const transferMetrics = [transfersSettled, instancesInspected, inspectedBytes];
+export const transferMetrics = [transfersSettled, transfersExpired, instancesInspected, inspectedBytes];

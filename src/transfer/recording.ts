@@ -86,7 +86,9 @@ export class Recording {
     const transfer = tx.get(keys.transfers, transferId);
     if (transfer === undefined || transfer.state !== 'receiving') {
       // Decided without this upload: nothing of it counts any more, and its follower must not begin again.
-      tx.put(keys.follows, upload, { ...follow, state: 'done' });
+      if (tx.get(keys.uploads, upload) !== undefined) {
+        tx.put(keys.follows, upload, { ...follow, state: 'done' });
+      }
       return;
     }
     let { instances, bytes, reports, studies, bsn } = transfer;

@@ -23,6 +23,7 @@ import {
 } from './errors.ts';
 import { lookedAtMax, reportsMax, uploadsMax } from './limits.ts';
 import { Manifest, type ManifestEntry } from './manifest.ts';
+import { noteUpload } from './outbox.ts';
 
 export interface TransferRequest extends TransferDetails {
   readonly from: string;
@@ -144,6 +145,9 @@ export class Transfers {
       tx.put(keys.manifests, id, { entries, reports: listed, sealedAt: now });
       const changed = { ...transfer, expected: items, updatedAt: now };
       tx.put(keys.transfers, id, changed);
+      for (const upload of transfer.uploads) {
+        noteUpload(tx, upload, now);
+      }
       return { transfer: changed, sealed: true };
     });
   }
@@ -204,6 +208,7 @@ export class Transfers {
       }
       const uploads = [...transfer.uploads, upload.id];
       tx.put(keys.transfers, transfer.id, { ...transfer, uploads, updatedAt: upload.createdAt });
+      noteUpload(tx, upload.id, upload.createdAt);
       return;
     }
     if (upload.from === null && upload.to.length === 0) {
@@ -218,6 +223,13 @@ export class Transfers {
     const transfer = this.#open(tx, upload.organization, request, true);
     tx.put(keys.transfers, transfer.id, { ...transfer, uploads: [upload.id] });
     tx.put(keys.uploads, upload.id, { ...upload, transfer: transfer.id });
+    noteUpload(tx, upload.id, upload.createdAt);
+  }
+
+  /** Of an upload that asks to be let in: its own, or that of the transfer it names. */
+  priorityOf({ priority, transfer }: Pick<UploadRecord, 'priority' | 'transfer'>): Priority {
+    const named = transfer === null ? undefined : this.#state.get(keys.transfers, transfer)?.priority;
+    return named ?? priority ?? 'routine';
   }
 
   /** A transfer of the asker's organization, sent or received. Throws TransferUnknown. */

@@ -15,10 +15,14 @@ export interface Look {
   readonly made: Set<ObjectId>;
 }
 
-/** Where the content of a part lies, and what is known of it. */
-export interface Content {
+/** Where something lies, and how much it is. */
+export interface Packed {
   readonly extents: readonly Extent[];
   readonly bytes: number;
+}
+
+/** Where the content of a part lies, and what is known of it. */
+export interface Content extends Packed {
   readonly inspection: Inspection;
 }
 
@@ -38,10 +42,10 @@ export class Unpacking {
   }
 
   /** An entry that is deflated becomes an object of its own: then it is bytes like any other. */
-  async entry(look: Look, packed: Extent, { bytes: unpacked, crc32 }: ZipEntry): Promise<Content> {
+  async entry(look: Look, packed: Packed, { bytes: unpacked, crc32 }: ZipEntry): Promise<Content> {
     const { instanceBytesMax } = this.#parts.limits;
     const room = Math.min(unpacked, instanceBytesMax);
-    const { object, result } = await this.#make(look, room, [packed], {
+    const { object, result } = await this.#make(look, room, packed, {
       of: 'entry',
       crc32,
       bytes: unpacked,
@@ -49,7 +53,7 @@ export class Unpacking {
     const { bytes, inspection } = result;
     // What cannot be unpacked is shown as it was sent.
     return bytes === 0 && inspection.error !== undefined
-      ? { extents: [packed], bytes: packed.bytes, inspection }
+      ? { ...packed, inspection }
       : { extents: [{ object, start: 0, bytes }], bytes, inspection };
   }
 
@@ -59,10 +63,10 @@ export class Unpacking {
    */
   async dataset(
     look: Look,
-    { extents, bytes: packed }: Content,
+    packed: Packed,
   ): Promise<{ readonly inspection: Inspection; readonly inflated: Inflated | null }> {
-    const room = Math.min(this.#parts.limits.instanceBytesMax, packed * inflatedRatioExpected);
-    const { object, result } = await this.#make(look, room, extents, { of: 'dataset' });
+    const room = Math.min(this.#parts.limits.instanceBytesMax, packed.bytes * inflatedRatioExpected);
+    const { object, result } = await this.#make(look, room, packed, { of: 'dataset' });
     const { inspection, inflated } = result;
     if (inflated === undefined) {
       return { inspection, inflated: null };
@@ -75,14 +79,15 @@ export class Unpacking {
   async #make(
     { transfer, signal, made }: Look,
     room: number,
-    extents: readonly Extent[],
+    { extents, bytes }: Packed,
     what: Pick<InflateJob, 'of' | 'crc32' | 'bytes'>,
   ): Promise<{ readonly object: ObjectId; readonly result: InflateResult }> {
     const { storage, pool, derivedObjects, limits } = this.#parts;
-    const bytes = extents.reduce((sum, extent) => sum + extent.bytes, 0);
-    const ranges = storage.locate(extents, 0, bytes);
-    const making = await derivedObjects.make(transfer, room, ({ path }) =>
-      pool.inflate({ ...what, ranges, into: path, bytesMax: limits.instanceBytesMax, ratioMax }, signal),
+    const { instanceBytesMax: bytesMax } = limits;
+    const making = await storage.lend(extents, 0, bytes, (ranges) =>
+      derivedObjects.make(transfer, room, ({ path }) =>
+        pool.inflate({ ...what, ranges, into: path, bytesMax, ratioMax }, signal),
+      ),
     );
     made.add(making.object);
     return making;

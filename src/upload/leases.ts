@@ -10,6 +10,8 @@ import { UploadsStopping, UploadTakenOver } from './errors.ts';
 export class Leases {
   readonly #graceMs: number;
   readonly #slots = new Map<string, Slot>();
+  /** Over all slots: every request asks for the sum. */
+  #waiting = 0;
   #stopping = false;
 
   constructor(graceMs: number) {
@@ -18,11 +20,7 @@ export class Leases {
 
   /** Writers that hold or wait for a lease: the gauge of this queue. */
   get size(): number {
-    let size = 0;
-    for (const { waiting } of this.#slots.values()) {
-      size += 1 + waiting;
-    }
-    return size;
+    return this.#slots.size + this.#waiting;
   }
 
   /**
@@ -40,6 +38,7 @@ export class Leases {
     this.#slots.set(upload, slot);
     const ticket = ++slot.asked;
     slot.waiting++;
+    this.#waiting++;
     try {
       while (slot.holder !== undefined) {
         await this.#endHolder(slot.holder);
@@ -56,6 +55,7 @@ export class Leases {
       return holder;
     } finally {
       slot.waiting--;
+      this.#waiting--;
       this.#forget(upload, slot);
     }
   }
@@ -142,6 +142,11 @@ export class Lease {
   askToStop(reason: Error): void {
     this.#stopReason ??= reason;
     this.#stop.abort(reason);
+  }
+
+  /** It is over: nothing new may begin. */
+  get isFenced(): boolean {
+    return this.#fenced;
   }
 
   /** Throws UploadTakenOver once the lease is fenced off. */

@@ -8,6 +8,8 @@ import { metadataCharactersMax, metadataValueCharactersMax, receiversMax } from 
 export type UploadMetadata = Pick<UploadRecord, 'from' | 'to' | 'priority' | 'filetype' | 'transfer'>;
 
 const header = 'Upload-Metadata';
+/** Else a space of Unicode would pass for one of ours, and be kept as half of it. */
+const textPattern = /^[\t\x20-\x7e]*$/;
 const keyPattern = /^[\x21-\x2b\x2d-\x7e]+$/;
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const mailboxPattern = /^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,127}$/;
@@ -35,6 +37,9 @@ export function parseMetadata(text: string): UploadMetadata {
 function parsePairs(text: string): Map<string, string> {
   if (text.length > metadataCharactersMax) {
     throw new HeaderInvalid(header, `at most ${metadataCharactersMax} characters`);
+  }
+  if (!textPattern.test(text)) {
+    throw new HeaderInvalid(header, 'ASCII alone: other text goes into the Base64 of a value');
   }
   const values = new Map<string, string>();
   if (text.trim() === '') {
@@ -107,7 +112,8 @@ function priority(text: string): Priority | undefined {
   return priorities.find((name) => name === text);
 }
 
-function mediaType(text: string): string | undefined {
+/** A media type as we keep it; undefined when the text is none. */
+export function mediaType(text: string): string | undefined {
   const found = parseMediaType(text);
   if (found === undefined) {
     return undefined;

@@ -1,159 +1,168 @@
-import { Unauthorized } from '../access/errors.ts';
-import type { Authorize, Principal } from '../access/principal.ts';
-import { MethodNotAllowed } from '../http/errors.ts';
-import type { Answer, Exchange, Handler } from '../http/exchange.ts';
-import { problem } from '../http/problem.ts';
-import { SluisError } from '../ops/error.ts';
-import type { Log } from '../ops/log.ts';
-import { isId } from '../state/ids.ts';
-import { StorageDamaged, StorageFull } from '../storage/errors.ts';
-import { UploadNotFound, UploadsStopping } from './errors.ts';
+import type { Principal } from '../access/principal.ts';
+import type { Exchange, Handler } from '../http/exchange.ts';
+import type { UploadRecord } from '../state/records.ts';
+import { StorageBehind, StorageFull } from '../storage/errors.ts';
+import { addressOf } from './address.ts';
+import { checksumAlgorithms } from './checksum.ts';
+import { Dialect, type DialectOptions, type Headers } from './dialect.ts';
+import {
+  ConcatenationInvalid,
+  DigestMismatch,
+  HeaderInvalid,
+  TooManyWriters,
+  UploadsStopping,
+} from './errors.ts';
 import { checkEnd } from './machine.ts';
 import { parseMetadata } from './metadata.ts';
-import { bytesHeader, checkBodyType, checkExtensions, checkTusVersion, isUploadBody } from './tus-headers.ts';
-import type { CreateRequest, Uploads } from './uploads.ts';
+import type { AppendRequest, CreateRequest } from './requests.ts';
+import { DialectMismatch } from './rufh-problems.ts';
+import {
+  bytesHeader,
+  checkBodyType,
+  checkExtensions,
+  checksumHeader,
+  checkTusVersion,
+  concatHeader,
+  isUploadBody,
+  lengthOfNew,
+  tusExtensions,
+} from './tus-headers.ts';
 
-/** Where the dialect is mounted. */
-export const uploadsPath = '/v1/uploads';
+export { uploadsPath } from './address.ts';
 
-export interface TusOptions {
-  readonly uploads: Uploads;
-  readonly authorize: Authorize;
-  /** Seals what may name a person (access/). */
-  readonly seal: (bytes: Uint8Array) => Uint8Array;
+export interface TusOptions extends DialectOptions {
   readonly unseal: (sealed: Uint8Array) => Uint8Array;
-  readonly log: Log;
+  /** What OPTIONS tells beside tus's own: the other dialect's (protocol.ts). */
+  readonly offeredToo?: Headers;
 }
 
 /**
- * tus 1.0.0 over the engine: Core, creation, creation-with-upload and termination, plus GET of one's
- * own upload. Mount it at /v1/uploads and everything below.
+ * tus 1.0.0 over the engine: Core and every extension but checksum-trailer, plus GET of one's own upload.
+ * Mount it at /v1/uploads and everything below.
  */
 export function tusHandler(options: TusOptions): Handler {
   const dialect = new Tus(options);
   return (exchange) => dialect.handle(exchange);
 }
 
-type Method = (exchange: Exchange, principal: Principal, id: string) => Promise<void> | void;
-
-class Tus {
-  readonly #uploads: Uploads;
-  readonly #authorize: Authorize;
-  readonly #seal: TusOptions['seal'];
+class Tus extends Dialect {
+  /** tus 1.0.0, Core: Tus-Resumable in every answer, and no answer may come from a cache. */
+  protected override readonly always = { 'Tus-Resumable': '1.0.0', 'Cache-Control': 'no-store' };
   readonly #unseal: TusOptions['unseal'];
-  readonly #log: Log;
-  readonly #collection: ReadonlyMap<string, Method>;
-  readonly #upload: ReadonlyMap<string, Method>;
+  readonly #offeredToo: Headers;
 
-  constructor({ uploads, authorize, seal, unseal, log }: TusOptions) {
-    this.#uploads = uploads;
-    this.#authorize = authorize;
-    this.#seal = seal;
+  constructor({ unseal, offeredToo = {}, ...shared }: TusOptions) {
+    super(shared);
     this.#unseal = unseal;
-    this.#log = log;
-    this.#collection = new Map([['POST', this.#post.bind(this)]]);
-    this.#upload = new Map<string, Method>([
-      ['HEAD', this.#head.bind(this)],
-      ['PATCH', this.#patch.bind(this)],
-      ['DELETE', this.#delete.bind(this)],
-      ['GET', this.#get.bind(this)],
-    ]);
+    this.#offeredToo = offeredToo;
   }
 
-  async handle(exchange: Exchange): Promise<void> {
-    // tus 1.0.0, Core, X-HTTP-Method-Override: for clients that cannot send PATCH or DELETE.
-    const method = exchange.headers.get('x-http-method-override') ?? exchange.method;
-    try {
-      if (method === 'OPTIONS') {
-        this.#options(exchange);
-        return;
-      }
-      const principal = this.#authorize(exchange.headers);
-      if ('refused' in principal) {
-        throw new Unauthorized(principal);
-      }
-      const { methods, id } = this.#route(exchange.path);
-      const run = methods.get(method);
-      if (run === undefined) {
-        throw new MethodNotAllowed([...methods.keys(), 'OPTIONS']);
-      }
-      // GET is not part of tus: a browser that opens its own upload knows no Tus-Resumable.
-      if (method !== 'GET') {
-        checkTusVersion(exchange.headers);
-      }
-      await run(exchange, principal, id);
-    } catch (error) {
-      this.#fail(exchange, error, method === 'HEAD');
-    }
+  /** tus 1.0.0, Core, X-HTTP-Method-Override: for clients that cannot send PATCH or DELETE. */
+  protected override methodOf({ headers, method }: Exchange): string {
+    return headers.get('x-http-method-override') ?? method;
   }
 
-  #route(path: string): { methods: ReadonlyMap<string, Method>; id: string } {
-    const rest = path.slice(uploadsPath.length);
-    if (path.startsWith(uploadsPath) && (rest === '' || rest === '/')) {
-      return { methods: this.#collection, id: '' };
+  protected override async serve(exchange: Exchange): Promise<void> {
+    const method = this.methodOf(exchange);
+    if (method === 'OPTIONS') {
+      this.#options(exchange);
+      return;
     }
-    const id = rest.slice(1);
-    if (!path.startsWith(`${uploadsPath}/`) || !isId(id)) {
-      throw new UploadNotFound();
+    const principal = this.principalOf(exchange.headers);
+    // GET is not part of tus: a browser that opens its own upload knows no Tus-Resumable.
+    if (method !== 'GET') {
+      checkTusVersion(exchange.headers);
     }
-    return { methods: this.#upload, id };
+    await this.run(exchange, principal);
   }
 
   #options(exchange: Exchange): void {
-    answer(exchange, {
+    this.answer(exchange, {
       status: 204,
       headers: {
         'Tus-Version': '1.0.0',
-        'Tus-Extension': 'creation,creation-with-upload,termination',
-        'Tus-Max-Size': String(this.#uploads.settings.bytesMax),
+        'Tus-Extension': tusExtensions.join(','),
+        'Tus-Max-Size': String(this.uploads.settings.bytesMax),
+        'Tus-Checksum-Algorithm': checksumAlgorithms.join(','),
+        ...this.#offeredToo,
       },
     });
   }
 
-  async #post(exchange: Exchange, principal: Principal): Promise<void> {
+  protected override async post(exchange: Exchange, principal: Principal): Promise<void> {
     const { headers, body } = exchange;
-    checkExtensions(headers);
-    const length = bytesHeader(headers, 'Upload-Length');
-    const text = headers.get('upload-metadata');
-    const metadata = text === undefined ? null : this.#seal(Buffer.from(text, 'latin1'));
-    const request: CreateRequest = { ...parseMetadata(text ?? ''), length, metadata };
-    // tus 1.0.0, Creation With Upload: without that content type a body is nothing we know.
+    const request = this.#creation(exchange);
+    const checksum = checksumHeader(headers);
     const withUpload = isUploadBody(headers);
+    // tus 1.0.0, Creation With Upload: without that content type a body is nothing we know.
     if (!withUpload && body.length !== 0) {
       checkBodyType(headers);
     }
-    checkEnd(body.length ?? 0, length);
-    const upload = await this.#uploads.create(principal, request);
-    let { offset } = upload;
-    if (withUpload) {
-      offset = await this.#appendFirst(exchange, principal, upload.id);
+    if (!withUpload && checksum !== undefined) {
+      throw new HeaderInvalid('Upload-Checksum', 'is that of a body, and this request has none');
     }
-    answer(exchange, {
-      status: 201,
-      headers: { Location: `${uploadsPath}/${upload.id}`, 'Upload-Offset': String(offset) },
-    });
+    checkEnd(body.length ?? 0, request.length ?? this.uploads.settings.bytesMax);
+    const upload = await this.uploads.create(principal, request);
+    const location = { Location: addressOf(upload.id) };
+    try {
+      const first = { offset: 0, checksum };
+      const isEmpty = body.length === 0 && checksum === undefined;
+      const begun =
+        withUpload && !isEmpty ? await this.#appendFirst(exchange, principal, upload.id, first) : upload;
+      this.answer(exchange, { status: 201, headers: { ...location, ...this.#progress(begun) } });
+    } catch (error) {
+      // The upload is there all the same: the client goes on from its offset.
+      const progress = this.#progress(this.uploads.head(upload.id, principal));
+      this.fail(exchange, error, { ...location, ...progress });
+    }
   }
 
-  /** A disk that filled up, or a program that stops, is no reason to lose the upload: the client goes on from the offset. */
-  async #appendFirst(exchange: Exchange, principal: Principal, id: string): Promise<number> {
+  #creation({ headers, body, path }: Exchange): CreateRequest {
+    checkExtensions(headers);
+    const concat = concatHeader(headers, path);
+    const isFinal = concat?.of === 'final';
+    if (isFinal && (body.length !== 0 || headers.has('upload-checksum'))) {
+      throw new ConcatenationInvalid('a final upload takes no body: its bytes are those of its parts');
+    }
+    return {
+      ...parseMetadata(headers.get('upload-metadata') ?? ''),
+      metadata: this.sealedMetadata(headers),
+      length: isFinal ? null : lengthOfNew(headers),
+      ends: 'at-length',
+      digest: null,
+      concat,
+    };
+  }
+
+  /** A disk that is full or busy, or a program that stops, is no reason to lose the upload: the client goes on from the offset. */
+  async #appendFirst(
+    exchange: Exchange,
+    principal: Principal,
+    id: string,
+    request: AppendRequest,
+  ): Promise<UploadRecord> {
     try {
-      return (await this.#uploads.append(id, principal, 0, exchange.body)).offset;
+      return await this.uploads.append(id, principal, request, exchange.body);
     } catch (error) {
-      if (!(error instanceof StorageFull || error instanceof UploadsStopping)) {
+      if (!resumable.some((kind) => error instanceof kind)) {
         throw error;
       }
-      this.#log.warn('upload.begun-only', { upload: id, error });
-      return this.#uploads.head(id, principal).offset;
+      this.log.warn('upload.begun-only', { upload: id, error });
+      return this.uploads.head(id, principal);
     }
   }
 
-  #head(exchange: Exchange, principal: Principal, id: string): void {
-    const { offset, length, metadata, creator } = this.#uploads.head(id, principal);
-    answer(exchange, {
+  protected override head(exchange: Exchange, principal: Principal, id: string): void {
+    const upload = this.uploads.head(id, principal);
+    const { metadata, creator } = upload;
+    // Of RUFH's uploads the last byte does not make one complete: no tus client shall take it for that.
+    const length = isOpenEnded(upload) ? null : upload.length;
+    this.answer(exchange, {
       status: 200,
       headers: {
-        'Upload-Offset': String(offset),
+        ...this.#progress(upload),
         ...(length === null ? { 'Upload-Defer-Length': '1' } : { 'Upload-Length': String(length) }),
+        ...concatOf(upload),
         // A client's file name can hold a patient's: only who sent it sees it again.
         ...(metadata === null || creator !== principal.key
           ? {}
@@ -162,63 +171,60 @@ class Tus {
     });
   }
 
-  async #patch(exchange: Exchange, principal: Principal, id: string): Promise<void> {
+  protected override async patch(exchange: Exchange, principal: Principal, id: string): Promise<void> {
     const { headers, body } = exchange;
     try {
       checkBodyType(headers);
       checkExtensions(headers);
-      const claimed = bytesHeader(headers, 'Upload-Offset');
-      const { offset } = await this.#uploads.append(id, principal, claimed, body);
-      answer(exchange, { status: 204, headers: { 'Upload-Offset': String(offset) } });
+      if (isOpenEnded(this.uploads.head(id, principal))) {
+        throw new DialectMismatch();
+      }
+      const request: AppendRequest = {
+        offset: bytesHeader(headers, 'Upload-Offset'),
+        length: headers.has('upload-length') ? bytesHeader(headers, 'Upload-Length') : undefined,
+        checksum: checksumHeader(headers),
+      };
+      const upload = await this.uploads.append(id, principal, request, body);
+      this.answer(exchange, { status: 204, headers: this.#progress(upload) });
     } catch (error) {
+      // The upload went with it, so there is no offset to tell.
+      if (error instanceof DigestMismatch) {
+        throw error;
+      }
       // The true offset spares the client a HEAD; an upload that is not its own stays hidden.
-      const { offset } = this.#uploads.head(id, principal);
-      this.#fail(exchange, error, false, { 'Upload-Offset': String(offset) });
+      this.fail(exchange, error, this.#progress(this.uploads.head(id, principal)));
     }
   }
 
-  async #delete(exchange: Exchange, principal: Principal, id: string): Promise<void> {
-    await this.#uploads.terminate(id, principal);
-    answer(exchange, { status: 204 });
-  }
-
-  async #get(exchange: Exchange, principal: Principal, id: string): Promise<void> {
-    const { upload, bytes } = this.#uploads.read(id, principal);
-    const headers = {
-      'Content-Type': 'application/octet-stream',
-      'Content-Disposition': 'attachment',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
+  /** Where the client goes on, and until when it can. */
+  #progress(upload: UploadRecord): Headers {
+    const isReceived = upload.state === 'received';
+    const expiresAt = isReceived ? null : this.uploads.expiresAt(upload);
+    return {
+      // tus 1.0.0, Concatenation: of a final upload not before it has all of its parts.
+      ...(upload.content.of === 'parts' && !isReceived ? {} : { 'Upload-Offset': String(upload.offset) }),
+      // tus 1.0.0, Expiration: a date of RFC 9110, 5.6.7, which is what toUTCString writes.
+      ...(expiresAt === null ? {} : { 'Upload-Expires': new Date(expiresAt).toUTCString() }),
     };
-    await exchange.stream({ status: 200, headers, bytes: upload.offset }, bytes);
-  }
-
-  #fail(exchange: Exchange, error: unknown, isHead: boolean, headers: Answer['headers'] = {}): void {
-    if (exchange.gone.aborted) {
-      this.#log.info('upload.peer-gone', { error });
-      return;
-    }
-    if (error instanceof StorageFull) {
-      this.#log.warn('upload.storage-full', { error });
-    } else if (!(error instanceof SluisError) || error instanceof StorageDamaged) {
-      this.#log.error('upload.failed', { error });
-    }
-    if (exchange.answered) {
-      return;
-    }
-    const { status, body, headers: own } = problem(error);
-    const all = { ...own, ...headers };
-    answer(
-      exchange,
-      isHead || body === undefined ? { status, headers: all } : { status, headers: all, body },
-    );
   }
 }
 
-/** tus 1.0.0, Core: Tus-Resumable in every answer, and no answer may come from a cache. */
-function answer(exchange: Exchange, { headers, ...rest }: Answer): void {
-  exchange.answer({
-    ...rest,
-    headers: { 'Tus-Resumable': '1.0.0', 'Cache-Control': 'no-store', ...headers },
-  });
+/** Begun with Upload-Complete (RUFH), and not completed yet: nothing of tus can complete it. */
+function isOpenEnded({ ends, state }: UploadRecord): boolean {
+  return ends === 'when-told' && state !== 'received';
+}
+
+/** What ends a body and leaves an upload that can go on. */
+const resumable = [StorageFull, StorageBehind, TooManyWriters, UploadsStopping];
+
+/** tus 1.0.0, Concatenation, HEAD: as it came with the creation. */
+function concatOf({ isPartial, content }: UploadRecord): Headers {
+  if (isPartial) {
+    return { 'Upload-Concat': 'partial' };
+  }
+  if (content.of === 'object') {
+    return {};
+  }
+  const paths = content.parts.map(({ upload }) => addressOf(upload));
+  return { 'Upload-Concat': content.header ?? `final;${paths.join(' ')}` };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Digest, Piece } from './jobs.ts';
+import type { Checksum, Digest, Piece } from './jobs.ts';
 import type { PieceReader } from './piece-reader.ts';
 
 /** The digests of one instance as a receiver gets it, in one pass. */
@@ -19,6 +19,20 @@ export class Digester {
 
   finish(): Digest {
     return { sha256: this.#hash.digest(), crc32: this.#crc32, bytes: this.#bytes };
+  }
+}
+
+/** The CRC-32 alone: two and a half times as fast. */
+export class Checksummer {
+  readonly headBytes = 0;
+  #crc32 = 0;
+
+  feed(chunk: Uint8Array): void {
+    this.#crc32 = crc32(chunk, this.#crc32);
+  }
+
+  finish(): Checksum {
+    return { crc32: this.#crc32 };
   }
 }
 

@@ -94,9 +94,20 @@ export interface Digest {
   readonly bytes: number;
 }
 
+/** Bytes as they are stored, to be held against what is known of them. */
+export interface ChecksumJob {
+  readonly ranges: readonly FileRange[];
+}
+
+export interface Checksum {
+  /** As ZIP has it (ISO 3309), unsigned. */
+  readonly crc32: number;
+}
+
 interface Results {
   readonly inspect: Inspection;
   readonly digest: Digest;
+  readonly checksum: Checksum;
   readonly inflate: InflateResult;
   readonly render: RenderResult;
 }

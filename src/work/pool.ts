@@ -6,6 +6,8 @@ import { Chain, type InspectChain } from './chain.ts';
 import { workerEntry } from './entry.ts';
 import { WorkQueueFull, WorkStopped } from './errors.ts';
 import type {
+  Checksum,
+  ChecksumJob,
   Digest,
   DigestJob,
   InflateJob,
@@ -136,6 +138,15 @@ export class WorkPool implements Part {
     return this.#all(
       'digest',
       jobs.map(({ pieces }) => ownWorkOf(pieces)),
+      signal,
+    );
+  }
+
+  /** CRC-32s of what is stored, in the order of the jobs. */
+  checksum(jobs: readonly ChecksumJob[], signal?: AbortSignal): Promise<Checksum[]> {
+    return this.#all(
+      'checksum',
+      jobs.map(({ ranges }) => workOf(ranges)),
       signal,
     );
   }

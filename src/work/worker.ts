@@ -1,5 +1,5 @@
 import { StorageFull, storageError } from '../storage/errors.ts';
-import { Digester } from './digester.ts';
+import { Checksummer, Digester } from './digester.ts';
 import { inflate } from './inflate.ts';
 import { Inspector } from './inspector.ts';
 import {
@@ -15,8 +15,10 @@ import { PieceReader, RangeMissing } from './piece-reader.ts';
 import type { RenderJob, RenderResult } from './render-job.ts';
 import { warmUp } from './warm-up.ts';
 
+type Subject = Inspector | Digester | Checksummer;
+
 /** The thread's own state: chains that are open here. It dies with the thread, as their hashes do. */
-const chains = new Map<number, Inspector | Digester>();
+const chains = new Map<number, Subject>();
 const reader = new PieceReader();
 
 /**
@@ -81,8 +83,15 @@ function perform(task: Exclude<Task, { do: 'inflate' | 'render' }>): Outcome {
   }
 }
 
-function begin(kind: PassKind, bytes: number): Inspector | Digester {
-  return kind === 'inspect' ? new Inspector(bytes) : new Digester();
+function begin(kind: PassKind, bytes: number): Subject {
+  switch (kind) {
+    case 'inspect':
+      return new Inspector(bytes);
+    case 'digest':
+      return new Digester();
+    case 'checksum':
+      return new Checksummer();
+  }
 }
 
 function keptHeadBytes(): number {

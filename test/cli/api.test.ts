@@ -15,6 +15,7 @@ apiContract('the exchange', async () => {
     version: 1,
     http: { port: 0 },
     data: { folder: folder.path },
+    storage: { watermarks: { bulk: 1, routine: 1, urgent: 1, acute: 1 } },
     addressBook: {
       organizations: [
         { id: 'region', name: 'Regio', place: 'Teststad', mailboxes: [mailbox('south'), mailbox('north')] },

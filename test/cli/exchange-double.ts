@@ -230,18 +230,17 @@ export class ExchangeDouble {
       reports: reports.length,
       bytes: [...instances, ...reports].reduce((sum, { bytes }) => sum + bytes, 0),
       setAside: { count: setAside.length, items: setAside },
-      deliveries: [
-        {
-          id: transfer.id,
-          mailbox: 'north',
-          state: 'queued',
-          delivered: 0,
-          of: 3,
-          attempts: 2,
-          lastOutcome: 'the receiver answered 503',
-          receipt: null,
-        },
-      ],
+      // Of what was not sent to its end nothing is queued.
+      deliveries: (transfer.state === 'expired' ? [] : ['north']).map((mailbox) => ({
+        id: transfer.id,
+        mailbox,
+        state: 'queued',
+        delivered: 0,
+        of: 3,
+        attempts: 2,
+        lastOutcome: 'the receiver answered 503',
+        receipt: null,
+      })),
       uploads: uploads.map(({ id, length, bytes }) => ({
         id,
         location: `/v1/uploads/${id}`,

@@ -3,7 +3,7 @@ import { appendFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TempFolder } from '../support/temp-folder.ts';
-import type { ExchangeDouble } from './exchange-double.ts';
+import { ExchangeDouble } from './exchange-double.ts';
 import { openSending, type Sending } from './open-double.ts';
 
 let folder: TempFolder;
@@ -110,6 +110,8 @@ describe('sluis send', () => {
     ['HEAD /v1/uploads', 503],
     ['PATCH /v1/uploads', 423],
     ['GET /v1/transfers', 429],
+    ['POST /v1/uploads', 429],
+    ['PATCH /v1/uploads', 460],
   ])('tries %s again when it is answered with %i', async (route, status) => {
     exchange.failOnce(route, status, { 'retry-after': '0' });
     const { code, err } = await send();
@@ -134,6 +136,22 @@ describe('sluis send', () => {
     const { code, err } = await send();
     expect(code).toBe(0);
     expect(err).toContain('Trying again in 2 s');
+  });
+
+  it('takes its token to no other host, however a location is written', async () => {
+    const elsewhere = await ExchangeDouble.open();
+    exchange.faults.push((_, response, route) => {
+      if (!route.startsWith('POST /v1/uploads')) return false;
+      response.writeHead(201, { location: `http://x//${new URL(elsewhere.url).host}/v1/uploads/1` }).end();
+      return true;
+    });
+    try {
+      expect((await send()).code).toBe(0);
+      expect(elsewhere.requests).toEqual([]);
+      await expectWhole();
+    } finally {
+      await elsewhere.close();
+    }
   });
 
   it('begins a new upload when the exchange lost the one it had', async () => {
@@ -179,6 +197,16 @@ describe('sluis send', () => {
     expect((await send('--again')).code).toBe(0);
     expect((await send('--again')).code).toBe(0);
     expect(exchange.transfers).toHaveLength(2);
+  });
+
+  it('sends anew what expired before it was sent to its end', async () => {
+    exchange.outcome = { state: 'expired', reasons: [] };
+    expect((await send()).code).toBe(3);
+    exchange.outcome = { state: 'ready', reasons: [] };
+    const { code, err } = await send();
+    expect(code).toBe(0);
+    expect(err).toContain('it is sent anew');
+    expect(exchange.transfers.map(({ state }) => state)).toEqual(['expired', 'ready']);
   });
 
   it('stays until the delivery with --wait', async () => {

@@ -150,10 +150,11 @@ export function laneTo(
   change: Partial<LaneSettings> = {},
   changeStow: Partial<StowSettings> = {},
 ): Lane {
-  const { deliveries, tagging, storage, log } = world;
+  const { deliveries, tagging, storage, integrity, log } = world;
   const receiving = { by: 'stow', url: pacs.url, tokenFile: pacs.tokenFile ?? null } as const;
   const receiver = new StowReceiver(receiving, storage, { ...stow, ...changeStow });
-  return new Lane({ mailbox, deliveries, tagging, receiver, settings: { ...quick, ...change }, log });
+  const settings = { ...quick, ...change };
+  return new Lane({ mailbox, deliveries, tagging, receiver, integrity, settings, log });
 }
 
 /** Waits for what the test says comes about. */

@@ -93,6 +93,9 @@ export class Garbage {
       () => this.#create(),
       () => this.#append(),
       () => Buffer.concat([this.#append(), this.#create(), this.#bytes(200)]),
+      () => this.#told('POST', '/v1/uploads'),
+      () => this.#told(this.#one('HEAD', 'PATCH', 'POST', 'GET', 'OPTIONS', 'PUT'), this.#location),
+      () => this.#chunked(this.#one('POST', 'PATCH'), this.#one('/v1/uploads', this.#location)),
       () => this.#head('POST', '/v1/uploads', 'Content-Length: 5', 'Transfer-Encoding: chunked'),
       () => this.#head('PATCH', this.#location, 'Content-Length: 5', `Content-Length: ${this.#below(9)}`),
     );
@@ -116,8 +119,61 @@ export class Garbage {
   #chunked(method: string, path: string): Buffer {
     const chunk = this.#bytes(2_000);
     const size = this.#one(chunk.byteLength.toString(16), 'zz', '-1', 'ffffffffffffffffff', '0', '7fffffff');
-    const head = this.#head(method, path, 'Transfer-Encoding: chunked');
+    const head = this.#head(method, path, 'Transfer-Encoding: chunked', ...this.#fields());
     return Buffer.concat([head, Buffer.from(`${size}\r\n`), chunk, Buffer.from('\r\n0\r\n\r\n')]);
+  }
+
+  /** A body, and what uploads are told in headers. */
+  #told(method: string, path: string): Buffer {
+    const bytes = this.#bytes(this.#one(1, 500));
+    const length = bytes.byteLength + this.#one(0, 0, 0, 1, 100_000);
+    const isTus = this.#random() < 0.5;
+    const lines = ['Host: x', ...(isTus ? ['Tus-Resumable: 1.0.0'] : [])];
+    const known = this.#random() < 0.95 ? [`Authorization: Bearer ${this.#client.token}`] : [];
+    const all = [`${method} ${path} HTTP/1.1`, ...lines, ...known, ...this.#fields()];
+    return Buffer.concat([
+      Buffer.from(`${all.join('\r\n')}\r\nContent-Length: ${length}\r\n\r\n`, 'latin1'),
+      bytes,
+    ]);
+  }
+
+  /** Some of what uploads are told in headers: right, nearly right, not at all, or twice. */
+  #fields(): string[] {
+    const digests = () =>
+      `sha-256=:${this.#one('', 'AA==', 'A'.repeat(43), `${'A'.repeat(43)}=`, this.#text(40))}:`;
+    const values: Record<string, () => string> = {
+      'Content-Type': () => this.#one(tusMedia, rufhMedia, 'application/dicom', this.#text(40)),
+      'Upload-Offset': () => this.#one('0', '0', '1', '-1', '9'.repeat(15), '9'.repeat(400), '0;a=1'),
+      'Upload-Length': () => this.#one('0', '500', '1000000', '9'.repeat(15), '1e3', '?1'),
+      'Upload-Defer-Length': () => this.#one('1', '0', 'true'),
+      'Upload-Complete': () => this.#one('?0', '?1', '?1;a', '?2', '1', this.#text(9)),
+      'Upload-Draft-Interop-Version': () => this.#one('8', '3', this.#text(9)),
+      'Upload-Checksum': () =>
+        this.#one('sha1 ', `crc32 AAAAAA==`, `sha1 ${'A'.repeat(27)}=`, this.#text(60)),
+      'Upload-Concat': () =>
+        this.#one(
+          'partial',
+          'final;',
+          `final;${this.#location}`,
+          `final;${'/a '.repeat(2_000)}`,
+          this.#text(90),
+        ),
+      'Upload-Metadata': () => this.#one('', 'x', `x ${this.#text(9)}`, `x,${'\xe2\x80\x8a'}y eA==`),
+      'Content-Digest': () =>
+        this.#one(digests(), digests(), `md5=:AA==:, ${digests()}`, 'a=?1', this.#text(90)),
+      'Repr-Digest': () => this.#one(digests(), digests(), `${'a'.repeat(4_000)}=:`, this.#text(90)),
+      'Content-Encoding': () => this.#one('identity', 'gzip'),
+      Origin: () => this.#one('https://viewer.example', 'null', this.#text(40)),
+      'Access-Control-Request-Method': () => this.#one('PATCH', this.#text(9)),
+      'X-HTTP-Method-Override': () => this.#one('PATCH', 'HEAD', 'GET', 'OPTIONS', 'delete', this.#text(9)),
+      Expect: () => this.#one('100-continue', '100-continue', 'x'),
+    };
+    return Object.entries(values)
+      .filter(() => this.#random() < 0.35)
+      .flatMap(([name, value]) => {
+        const line = `${name}: ${value()}`;
+        return this.#random() < 0.05 ? [line, `${name}: ${value()}`] : [line];
+      });
   }
 
   #create(): Buffer {
@@ -138,7 +194,9 @@ export class Garbage {
   }
 }
 
-const tusType = 'Content-Type: application/offset+octet-stream';
+const tusMedia = 'application/offset+octet-stream';
+const rufhMedia = 'application/partial-upload';
+const tusType = `Content-Type: ${tusMedia}`;
 
 function base64(text: string): string {
   return Buffer.from(text).toString('base64');

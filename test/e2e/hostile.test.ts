@@ -37,6 +37,8 @@ const part = (data: Uint8Array | string, ...lines: readonly string[]): Buffer =>
 const sized = (data: Buffer): Buffer => part(data, `Content-Length: ${data.byteLength}`);
 const close = Buffer.from(`--${boundary}--\r\n`);
 const packageOf = (...parts: readonly Uint8Array[]): Buffer => Buffer.concat([...parts, close]);
+/** What nobody who sends something may bring about. */
+const failed = /"(api|http|upload|follower)\.failed"/;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 describe.each(kinds)('whatever comes to the exchange by %s', (listener) => {
@@ -297,7 +299,7 @@ describe.each(kinds)('whatever comes to the exchange by %s', (listener) => {
     while (performance.now() < until);
     await Promise.all(throwing);
     expect(thrown).toBeGreaterThan(100);
-    expect(exchange.log.filter((line) => /(api|upload|follower)\.failed/.test(line))).toEqual([]);
+    expect(exchange.log.filter((line) => failed.test(line))).toEqual([]);
     expect((await sender.ask('GET', '/v1/transfers?limit=1')).status).toBe(200);
     expect(exchange.peakMemoryBytes).toBeLessThan(memoryBytesMax);
     if (process.env.HOSTILE_SECONDS !== undefined) {
@@ -324,4 +326,36 @@ describe.each(kinds)('whatever comes to the exchange by %s', (listener) => {
         .map((entry) => sha256(readFileSync(join(entry.parentPath, entry.name))));
     expect(digests(received)).toEqual(expect.arrayContaining(digests(study)));
   };
+});
+
+describe('whatever comes to @tus/server on our store', () => {
+  it('is refused or taken, fails nothing, and an upload goes through meanwhile', async () => {
+    const folder = await openTempFolder('sluis-hostile');
+    const settings = { http: { listener: 'node-http' }, upload: { engine: 'tus-node-server' } };
+    const exchange = await ExchangeProcess.start(folder.path, mailboxes, settings);
+    try {
+      const noise = new RawClient(exchange, 'noise');
+      const sender = new RawClient(exchange, 'sender');
+      // @tus/server takes no empty Upload-Metadata.
+      const metadata = { filetype: 'application/dicom' };
+      const { location } = await noise.upload(Buffer.alloc(0), { metadata, length: 1_000_000 });
+      const until = performance.now() + garbageSeconds * 1000;
+      const throwing = Array.from({ length: throwers }, async (_, at) => {
+        const garbage = new Garbage(noise, location, 500 + at);
+        while (performance.now() < until) await garbage.throwOne();
+      });
+      do {
+        const made = await sender.upload(first, { metadata });
+        expect(made.status).toBe(201);
+        expect((await sender.ask('GET', made.location)).body.equals(first)).toBe(true);
+        expect((await sender.tus('DELETE', made.location)).status).toBe(204);
+      } while (performance.now() < until);
+      await Promise.all(throwing);
+      expect(exchange.log.filter((line) => failed.test(line))).toEqual([]);
+      expect(exchange.peakMemoryBytes).toBeLessThan(memoryBytesMax);
+    } finally {
+      await exchange.kill();
+      await folder.remove();
+    }
+  });
 });

@@ -60,7 +60,9 @@ describe('README', () => {
     return stdout.trim();
   };
   const next = (() => {
-    const rest = commands.filter((command) => !npmCommands.includes(command));
+    const rest = commands.filter(
+      (command) => !npmCommands.includes(command) && !command.startsWith('npm run conformance'),
+    );
     return (beginning: string): string => {
       const command = rest.shift() ?? '';
       expect(command).toContain(`node bin/sluis.cjs ${beginning}`);
@@ -91,6 +93,18 @@ describe('README', () => {
     expect(noted).toContain('autorun.inf: part of a program to look at images');
     expect(await type(next('transfers list'))).toMatch(/zh-west/);
     expect(await type(next('receive'))).toMatch(/3 instances/);
+  });
+
+  it('has a command that finds no fault in how the exchange speaks tus', async () => {
+    const [command = '', ...args] = (commands.find((one) => one.startsWith('npm run conformance')) ?? '')
+      .replaceAll('http://127.0.0.1:8080', server)
+      .split(' -- ')
+      .flatMap((part) => part.split(' '));
+    expect([command, ...args.slice(0, 2)]).toEqual(['npm', 'run', 'conformance']);
+    const run = [join(root, 'scripts', 'conformance.mjs'), ...args.slice(2)];
+    // Exit code 0, or it rejects.
+    const { stdout } = await promisify(execFile)(process.execPath, run, { cwd: folder.path });
+    expect(stdout).toMatch(/concatenation/);
   });
 
   it('has commands that need no exchange, each with what it prints', async () => {

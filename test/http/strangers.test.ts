@@ -28,6 +28,8 @@ describe.each(kinds)('a stranger at the exchange on %s', (listener) => {
 
   it.each([
     'POST /v1/transfers',
+    'POST /v1/uploads',
+    'PATCH /v1/uploads/01890a5d-ac96-774b-bcce-b302099a8057',
     'PUT /v1/transfers/some-id/manifest',
     'POST /v1/deliveries/some-id/acknowledge',
     'POST /v1/nothing',
@@ -41,6 +43,30 @@ describe.each(kinds)('a stranger at the exchange on %s', (listener) => {
     expect(JSON.parse(answer?.body.toString() ?? '')).toMatchObject({ code: 'SLUIS_ACCESS_UNAUTHORIZED' });
     expect(processBodies.bytesInUse).toBe(0);
     client.socket.destroy();
+  });
+
+  it.each([
+    '/files/../../../../etc/passwd',
+    '/files/..%2f..%2f..%2fetc%2fpasswd',
+    '/files/%2e%2e/%2e%2e/data',
+    '/files/u-%00',
+    '/v1/transfers/..%2f..%2fobjects',
+    '//files/..;/x',
+    `/files/${'a'.repeat(8_000)}`,
+  ])('gets nothing at %s, whatever a proxy is said to have forwarded', async (path) => {
+    for (const method of ['HEAD', 'GET', 'PATCH', 'DELETE']) {
+      const client = await RawClient.open(exchange.listener.port);
+      await client.head(`${method} ${path}`, {
+        'Tus-Resumable': '1.0.0',
+        'X-Forwarded-Proto': 'https,http',
+        'X-Forwarded-Host': 'a, b',
+        ...(method === 'PATCH'
+          ? { 'Upload-Offset': 0, 'Content-Type': 'application/offset+octet-stream', 'Content-Length': 0 }
+          : {}),
+      });
+      expect([401, 404]).toContain((await client.answer(method === 'HEAD'))?.status);
+      client.socket.destroy();
+    }
   });
 
   it('may read what is for everybody', async () => {

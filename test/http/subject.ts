@@ -1,7 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 import type { onTestFinished } from 'vitest';
-import type { BodySink, Handler, Listener } from '../../src/http/exchange.ts';
+import type { BodySink, Exchange, Handler, Listener } from '../../src/http/exchange.ts';
 import { listen } from '../../src/http/listen.ts';
+import type { ListenerOptions } from '../../src/http/listeners/live.ts';
 import { SlabPool } from '../../src/http/slabs.ts';
 import type { Log } from '../../src/ops/log.ts';
 import { RawClient } from './raw-client.ts';
@@ -32,12 +33,12 @@ export async function subject(
   kind: Listener['kind'],
   finished: typeof onTestFinished,
   handler: Handler,
-  limits: { readonly answerIdleMs?: number } = {},
+  limits: Partial<Pick<ListenerOptions, 'answerIdleMs' | 'bodyTimers' | 'sweepMs' | 'slabs'>> = {},
 ): Promise<Subject> {
-  const slabs = new SlabPool();
+  const slabs = limits.slabs ?? new SlabPool();
   const log = rememberingLog();
   const where = { host: '127.0.0.1', port: 0, listener: kind };
-  const listener = await listen({ ...where, handler, log, slabs, ...limits });
+  const listener = await listen({ ...where, handler, log, ...limits, slabs });
   const clients: RawClient[] = [];
   finished(async () => {
     for (const client of clients) client.socket.destroy();
@@ -49,6 +50,24 @@ export async function subject(
     return client;
   };
   return { listener, slabs, log, connect };
+}
+
+/** A listener with a body of 64 MiB whose sink stands still until `open`; of it `sent` has gone as far as it can. */
+export async function pausedBody(kind: Listener['kind'], finished: typeof onTestFinished, sent: Uint8Array) {
+  const gate = deferred<void>();
+  const sink = new MemorySink(64 * MiB, () => gate.promise);
+  const drained = deferred<unknown>();
+  const begun = deferred<Exchange>();
+  const { connect } = await subject(kind, finished, async (exchange) => {
+    begun.resolve(exchange);
+    drained.resolve(await settled(exchange.body.drainTo(sink)));
+  });
+  const client = await connect();
+  await client.head('PATCH /', { 'Content-Length': 64 * MiB });
+  void client.send(sent);
+  const exchange = await begun.promise;
+  await untilStill(() => client.socket.bytesWritten - client.socket.writableLength, 200);
+  return { client, exchange, sink, open: () => gate.resolve(), drained: drained.promise };
 }
 
 /** A sink that remembers every byte at its position. Each async write waits for `pace`. */

@@ -34,7 +34,8 @@ function problems(sources: Partial<Parameters<typeof loadConfig>[0]>): string[] 
 describe('configuration', () => {
   it('has the defaults without file, variable or flag', () => {
     const { config } = loadConfig({ env: {} });
-    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080, listener: 'auto' });
+    expect(config.http).toEqual({ host: '127.0.0.1', port: 8080, listener: 'auto', corsOrigins: [] });
+    expect(config.storage.watermarks).toEqual({ bulk: 0.75, routine: 0.85, urgent: 0.92, acute: 0.97 });
     expect(config.transfer.transferBytesMax).toBe(200 * 1024 ** 3);
     expect(config.addressBook.organizations).toEqual([]);
   });
@@ -127,6 +128,67 @@ describe('configuration', () => {
     expect(problems({ env: { SLUIS_OPS_PORT: '0', SLUIS_HTTP_PORT: '0' } })).toEqual([]);
   });
 
+  it('takes the origins of browsers exactly as they send them, and nothing that only looks like one', () => {
+    const origins = (...corsOrigins: string[]) =>
+      problems({ file: written({ version: 1, http: { corsOrigins } }) });
+    expect(origins('https://viewer.example', 'http://127.0.0.1:8042', 'https://[::1]:8443')).toEqual([]);
+    for (const wrong of [
+      '*',
+      'null',
+      'viewer.example',
+      'https://viewer.example/',
+      'https://viewer.example:443',
+      'https://Viewer.example',
+      'https://*.example',
+      'https://user@viewer.example',
+      'ftp://viewer.example',
+    ]) {
+      expect(origins('https://a.example', wrong), wrong).toEqual([
+        'http.corsOrigins.1: expected an origin such as https://viewer.example, without a path',
+      ]);
+    }
+  });
+
+  it('refuses an engine on a listener that it cannot run on', () => {
+    const engine = 'tus-node-server';
+    expect(problems({ env: { SLUIS_UPLOAD_ENGINE: engine, SLUIS_HTTP_LISTENER: 'uws' } })).toEqual([
+      'http.listener: expected node-http or auto: upload.engine tus-node-server runs on no other',
+    ]);
+    for (const listener of ['auto', 'node-http']) {
+      expect(problems({ env: { SLUIS_UPLOAD_ENGINE: engine, SLUIS_HTTP_LISTENER: listener } })).toEqual([]);
+    }
+  });
+
+  it('lets no priority begin on an emptier disk than the one below it', () => {
+    expect(
+      problems({ env: { SLUIS_STORAGE_WATERMARKS_BULK: '0.9', SLUIS_STORAGE_WATERMARKS_ACUTE: '0.5' } }),
+    ).toEqual([
+      'storage.watermarks.routine: expected no less than bulk',
+      'storage.watermarks.acute: expected no less than urgent',
+    ]);
+    expect(problems({ env: { SLUIS_STORAGE_WATERMARKS_BULK: '0.85' } })).toEqual([]);
+    expect(problems({ env: { SLUIS_STORAGE_WATERMARKS_ACUTE: '1.1' } })).toEqual([
+      'storage.watermarks.acute: expected number to be <=1',
+    ]);
+  });
+
+  it('wants a bucket for S3, and no secret where the configuration can be read', () => {
+    expect(problems({ env: { SLUIS_STORAGE_KIND: 's3' } })).toEqual([
+      'storage.s3.bucket: expected a bucket: storage.kind is s3',
+    ]);
+    expect(problems({ env: { SLUIS_STORAGE_KIND: 's3', SLUIS_STORAGE_S3_BUCKET: 'sluis-bytes' } })).toEqual(
+      [],
+    );
+    const found = problems({ env: { SLUIS_STORAGE_S3_ENDPOINT: 'http://key:secret@127.0.0.1:9000' } });
+    expect(found).toEqual(['storage.s3.endpoint: expected no password in the address: use credentialsFile']);
+  });
+
+  it('does not let an unfinished upload live longer after its last byte than in all', () => {
+    expect(problems({ env: { SLUIS_UPLOAD_EXPIRY_HOURS: '25', SLUIS_UPLOAD_EXPIRY_DAYS_MAX: '1' } })).toEqual(
+      ['upload.expiryHours: expected no more than expiryDaysMax'],
+    );
+  });
+
   it('knows exactly the dialects that the program has', () => {
     const one = (dialect: string) => ({
       version: 1,
@@ -151,6 +213,7 @@ describe('configuration', () => {
     const variables = leaves.map((leaf) => leaf.variable).filter((variable) => variable !== null);
     expect(new Set(variables).size).toBe(variables.length);
     expect(variableOf('stow.answerSecondsPer10MiB')).toBe('SLUIS_STOW_ANSWER_SECONDS_PER_10_MIB');
+    expect(variableOf('storage.s3.forcePathStyle')).toBe('SLUIS_STORAGE_S3_FORCE_PATH_STYLE');
     expect(variableOf('storage.reserveBytes')).toBe('SLUIS_STORAGE_RESERVE_BYTES');
   });
 

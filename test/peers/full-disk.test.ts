@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ExchangeProcess } from '../e2e/exchange-process.ts';
 import { openFaultProxy } from '../support/fault-proxy.ts';
 import { type Program, startProgram } from '../support/processes.ts';
+import { digestsBelow } from '../support/study/digests-below.ts';
 import { writeStudy } from '../support/study/write-study.ts';
 import { openTempFolder, type TempFolder } from '../support/temp-folder.ts';
 
@@ -112,15 +112,4 @@ function fill(path: string): void {
   } finally {
     closeSync(file);
   }
-}
-
-function digestsBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.dcm'))
-    .map((entry) =>
-      createHash('sha256')
-        .update(readFileSync(join(entry.parentPath, entry.name)))
-        .digest('hex'),
-    )
-    .sort();
 }

@@ -23,6 +23,16 @@ const before = {
     instances: 0,
     state: 'following',
   },
+  upload: { id: 'u', transfer: 't', object: 'u-ab', length: 9, offset: 4, state: 'receiving', lastByteAt: 6 },
+  received: {
+    id: 'v',
+    transfer: 'd',
+    object: 'u-cd',
+    length: 9,
+    offset: 9,
+    state: 'received',
+    lastByteAt: 7,
+  },
   delivery: {
     id: 'x',
     transfer: 't',
@@ -66,6 +76,8 @@ describe('records of schema 1', () => {
     await put(keys.instances, ['t', 1], before.unread);
     await put(keys.manifests, 't', before.manifest);
     await put(keys.follows, 'u', before.follow);
+    await put(keys.uploads, 'u', before.upload);
+    await put(keys.uploads, 'v', before.received);
     await put(keys.deliveries, 'x', before.delivery);
     await put(keys.digests, 'x', digestsBefore());
     await put(keys.meta, 'schema', 1);
@@ -78,7 +90,7 @@ describe('records of schema 1', () => {
   });
 
   it('are read by this version as items, with their studies counted', () => {
-    expect(state.get(keys.meta, 'schema')).toBe(2);
+    expect(state.get(keys.meta, 'schema')).toBe(3);
     expect(state.get(keys.transfers, 't')).toMatchObject({
       reports: 0,
       studies: 1,
@@ -96,6 +108,17 @@ describe('records of schema 1', () => {
     });
     expect(state.get(keys.studies, ['t', '1.2'])).toEqual({ instances: 1, bytes: 10 });
     expect(state.get(keys.manifests, 't')).toMatchObject({ reports: [], sealedAt: 5 });
+  });
+
+  it('are uploads of one object that end with their last byte; those of an undecided transfer are to be taken up', () => {
+    const more = { isPartial: false, ends: 'at-length', digest: null, blockCrc: null };
+    const { object: _, ...upload } = before.upload;
+    expect(state.get(keys.uploads, 'u')).toEqual({
+      ...{ ...upload, ...more },
+      content: { of: 'object', object: 'u-ab' },
+    });
+    expect(state.get(keys.uploads, 'v')?.content).toEqual({ of: 'object', object: 'u-cd' });
+    expect([...state.list(keys.outbox)]).toEqual([{ key: 'u', value: 6 }]);
   });
 
   it('let a walk go on where it stood', () => {
@@ -136,6 +159,7 @@ describe('records of schema 1', () => {
     // Some are new by now, others are as they were.
     await putInto(state)(keys.instances, ['t', 1], before.unread);
     await putInto(state)(keys.follows, 'u', before.follow);
+    await putInto(state)(keys.uploads, 'u', before.upload);
     await state.close();
     state = await State.open(folder.file('state'));
     expect(all()).toEqual(migrated);

@@ -27,6 +27,7 @@ export class FaultLine {
   readonly #options: LineOptions;
   readonly #bucket: TokenBucket | undefined;
   #cutAt = Number.POSITIVE_INFINITY;
+  #flipAt = Number.POSITIVE_INFINITY;
   #cutHow: CutHow = 'reset';
   #stalled: { readonly over: Promise<void>; readonly end: () => void } | undefined;
 
@@ -38,6 +39,10 @@ export class FaultLine {
   cutAfter(bytes: number, how: CutHow): void {
     this.#cutAt = this.#begun + bytes;
     this.#cutHow = how;
+  }
+
+  flipAfter(bytes: number): void {
+    this.#flipAt = this.#begun + bytes;
   }
 
   stall(): void {
@@ -59,6 +64,11 @@ export class FaultLine {
     for await (const chunk of this.#delayed(this.#paced(from))) {
       while (this.#stalled !== undefined) await this.#stalled.over;
       const slice = chunk.subarray(0, Math.max(0, this.#cutAt - this.#begun));
+      const flip = this.#flipAt - this.#begun;
+      if (flip < slice.byteLength) {
+        this.#flipAt = Number.POSITIVE_INFINITY;
+        slice[flip] = (slice[flip] ?? 0) ^ 1;
+      }
       this.#begun += slice.byteLength;
       if (slice.byteLength > 0) await written(to, slice);
       this.passed += slice.byteLength;

@@ -39,6 +39,8 @@ export interface FaultProxy {
   cutAfterBytesUp(bytes: number, how?: CutHow): void;
   /** The same for what goes to the clients. */
   cutAfterBytesDown(bytes: number, how?: CutHow): void;
+  /** Flips one bit of the byte that comes after `bytes` more towards the target: what no checksum of TCP's saw. */
+  flipAfterBytesUp(bytes: number): void;
   /** Connections stay open and are accepted, nothing moves in either direction. */
   stall(): void;
   unstall(): void;
@@ -114,6 +116,7 @@ export async function openFaultProxy(options: FaultProxyOptions): Promise<FaultP
     cutAll,
     cutAfterBytesUp: (bytes, how = 'reset') => up.cutAfter(bytes, how),
     cutAfterBytesDown: (bytes, how = 'reset') => down.cutAfter(bytes, how),
+    flipAfterBytesUp: (bytes) => up.flipAfter(bytes),
     stall() {
       up.stall();
       down.stall();

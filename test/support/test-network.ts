@@ -11,6 +11,14 @@ export interface TestMailbox {
   readonly excludeModalities?: readonly string[];
 }
 
+/** How full the disk of who runs the tests is does not matter, nor how small. */
+const anyDisk = {
+  storage: { watermarks: { bulk: 1, routine: 1, urgent: 1, acute: 1 } },
+  upload: { inFlightShare: 1 },
+};
+
+type Settings = Readonly<Record<string, unknown>> & { readonly storage?: object; readonly upload?: object };
+
 /** What an exchange under test runs on, below one folder: its configuration, its data, a key for each organization. */
 export class TestNetwork {
   readonly dataFolder: string;
@@ -18,11 +26,7 @@ export class TestNetwork {
   readonly #mailboxes: readonly TestMailbox[];
 
   /** Writes the configuration: `settings`, and the mailboxes as its address book. */
-  constructor(
-    folder: string,
-    mailboxes: readonly TestMailbox[],
-    settings: Readonly<Record<string, unknown>>,
-  ) {
+  constructor(folder: string, mailboxes: readonly TestMailbox[], settings: Settings) {
     this.dataFolder = join(folder, 'data');
     this.#folder = folder;
     this.#mailboxes = mailboxes;
@@ -32,9 +36,11 @@ export class TestNetwork {
       place: 'Teststad',
       mailboxes: [{ ...mailbox, name: `Radiologie ${mailbox.id}` }],
     }));
+    const storage = { ...anyDisk.storage, ...settings.storage };
+    const upload = { ...anyDisk.upload, ...settings.upload };
     writeFileSync(
       this.#configFile,
-      JSON.stringify({ version: 1, ...settings, addressBook: { organizations } }),
+      JSON.stringify({ version: 1, ...settings, storage, upload, addressBook: { organizations } }),
     );
   }
 

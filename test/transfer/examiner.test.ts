@@ -56,6 +56,42 @@ describe('what is examined of an upload', () => {
     expect(world.recordBytes().includes('start.exe')).toBe(false);
   });
 
+  const concatenated = slices(3, { bytesPerInstance: 20_000 }).map(({ bytes }) => bytes);
+  const [one = pdf, two = pdf, three = pdf] = concatenated;
+  it.each([
+    ['package', multipart, packageOf(slices(3, { bytesPerInstance: 20_000 }), ['application/pdf', pdf])],
+    [
+      'archive',
+      'application/zip',
+      writeZip([
+        { name: '1.dcm', data: one, stored: true },
+        { name: '2.dcm', data: two },
+        { name: '3.dcm', data: three, stored: true },
+        { name: '4.pdf', data: pdf },
+      ]),
+    ],
+    ['instance', 'application/dicom', Buffer.from(one)],
+  ])('finds the same in a concatenated %s, wherever its uploads end', async (_, filetype, bytes) => {
+    const whole = await world.send(bytes, filetype);
+    const size = Math.ceil(bytes.byteLength / 7);
+    const parts = await Promise.all(
+      Array.from({ length: 7 }, async (_, at) => {
+        const part = bytes.subarray(at * size, (at + 1) * size);
+        const { object } = await world.store(part);
+        return { upload: `part-${at.toString()}`, object, bytes: part.byteLength };
+      }),
+    );
+    const content = { of: 'parts', parts, header: null } as const;
+    const transfer = await world.send(bytes, filetype, undefined, { content });
+    const { state, reasons, instances, reports } = whole;
+    expect(transfer).toMatchObject({ state, reasons, instances, reports });
+    expect(state).toBe('ready');
+    const found = world.items(transfer);
+    expect(found.map(({ sha256 }) => sha256)).toEqual(world.items(whole).map(({ sha256 }) => sha256));
+    expect(await Promise.all(found.map(bytesOf))).toEqual(await Promise.all(world.items(whole).map(bytesOf)));
+    expect(Math.max(...found.map(({ extents }) => extents.length))).toBeGreaterThan(1);
+  });
+
   it('holds an entry that is not the one its CRC-32 tells', async () => {
     const [slice] = slices(1);
     const data = slice?.bytes ?? pdf;

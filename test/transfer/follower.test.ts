@@ -62,7 +62,12 @@ describe('the follower', () => {
     const bytes = writePackage({ parts: parts.map((part) => ({ data: part.bytes })), epilogue: '\r\nend' });
     const { object } = await world.store(bytes);
     const offset = Math.floor(bytes.byteLength * share);
-    const record = uploadRecord(transfer, { object, filetype, length: bytes.byteLength, offset });
+    const record = uploadRecord(transfer, {
+      content: { of: 'object', object },
+      filetype,
+      length: bytes.byteLength,
+      offset,
+    });
     await world.state.commit((tx) => {
       tx.put(keys.uploads, record.id, record);
       world.transfers.claim(tx, record);
@@ -145,7 +150,7 @@ describe('the follower', () => {
     const bytes = whole.subarray(0, whole.byteLength - 3);
     const { object } = await world.store(bytes);
     const sizes = { length: bytes.byteLength, offset: bytes.byteLength };
-    const record = uploadRecord(id, { object, filetype, ...sizes });
+    const record = uploadRecord(id, { content: { of: 'object', object }, filetype, ...sizes });
     await world.state.commit((tx) => {
       tx.put(keys.uploads, record.id, record);
       world.transfers.claim(tx, record);
@@ -242,6 +247,33 @@ describe('the follower', () => {
     await workers.stop(AbortSignal.abort());
     expect(begun).toHaveBeenCalledTimes(3);
     expect(world.state.get(keys.instances, [id, 0])).toMatchObject({ verdict: 'accepted', reasons: [] });
+    expect(world.lines.filter(({ event }) => event === 'follower.failed')).toEqual([]);
+  });
+
+  it('is silent about an upload that goes while it is being inspected, and notes nothing of it', async () => {
+    const instances = study(2);
+    const transfer = await sealed(instances);
+    const { id } = await upload(transfer, instances);
+    const inspect = pool.inspect.bind(pool);
+    vi.spyOn(pool, 'inspect').mockImplementation(async (jobs) => {
+      const before = world.transfer(transfer);
+      await world.state.commit((tx) => {
+        tx.remove(keys.uploads, id);
+        tx.put(keys.transfers, transfer, { ...before, state: 'expired' });
+      });
+      return inspect(jobs);
+    });
+    follower.follow(id);
+    await follower.stop(AbortSignal.timeout(10_000));
+    expect(world.state.get(keys.follows, id)).toBeUndefined();
+    const other = await upload((await world.open()).id, instances);
+    const again = open();
+    vi.spyOn(pool, 'inspect').mockImplementation(async () => {
+      await world.state.commit((tx) => tx.remove(keys.uploads, other.id));
+      throw new WorkerLost();
+    });
+    again.follow(other.id);
+    await again.stop(AbortSignal.timeout(10_000));
     expect(world.lines.filter(({ event }) => event === 'follower.failed')).toEqual([]);
   });
 

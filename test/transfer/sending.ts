@@ -89,7 +89,7 @@ export async function openSending(pool: WorkPool, limits = transferLimits, at?: 
     const { object } = await world.store(bytes);
     const length = bytes.byteLength;
     const record = uploadRecord(change.transfer ?? null, {
-      object,
+      content: { of: 'object', object },
       filetype,
       length,
       offset: length,

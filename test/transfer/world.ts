@@ -7,6 +7,7 @@ import type { Principal } from '../../src/access/principal.ts';
 import { AddressBook } from '../../src/addressbook/address-book.ts';
 import type { Choices } from '../../src/delivery/choice.ts';
 import { Deliveries } from '../../src/delivery/deliveries.ts';
+import type { Integrity } from '../../src/delivery/integrity.ts';
 import { Tagging } from '../../src/delivery/tagging.ts';
 import { addressBook as addressBookSchema } from '../../src/ops/config-address-book.ts';
 import type { Log, LogFacts } from '../../src/ops/log.ts';
@@ -60,6 +61,8 @@ export interface World {
   readonly deriving: Deriving;
   readonly deliveries: Deliveries;
   readonly tagging: Tagging;
+  /** Finds everything as it was: what is stored here has no ledger. */
+  readonly integrity: Pick<Integrity, 'check' | 'isVerified' | 'stop'>;
   readonly log: Log;
   readonly lines: Line[];
   /** Makes an API key for an organization; returns its token. */
@@ -173,6 +176,7 @@ export async function openWorld(limits: RecordingLimits = transferLimits, at?: s
     deriving,
     deliveries,
     tagging: new Tagging({ state, storage, keyRing }),
+    integrity: { check: () => Promise.resolve(), isVerified: () => true, stop: () => undefined },
     log,
     lines,
     token: (organization, days = 1) =>
@@ -237,8 +241,12 @@ export function uploadRecord(transfer: string | null, change: Partial<UploadReco
     id: newId(),
     organization: 'zuid',
     creator: 'key-zuid',
-    object: 'none' as ObjectId,
+    content: { of: 'object', object: 'none' as ObjectId },
+    isPartial: false,
     length: 1,
+    ends: 'at-length',
+    digest: null,
+    blockCrc: null,
     offset: 1,
     epoch: 1,
     from: null,

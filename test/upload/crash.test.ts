@@ -42,7 +42,7 @@ it('never loses an acknowledged byte to kill -9, and the bytes are the ones that
     // Otherwise the kills came too early to show anything.
     expect(rose).toBeGreaterThanOrEqual(rounds - 1);
     const last = await Engine.open({ folder });
-    await last.uploads.append(id, alice, least, FakeBody.of(bytes.subarray(least), 1_000_000));
+    await last.uploads.append(id, alice, { offset: least }, FakeBody.of(bytes.subarray(least), 1_000_000));
     expect((await last.bytes(id)).equals(bytes)).toBe(true);
     expect(last.received).toEqual([id]);
     await last.remove();
@@ -53,14 +53,14 @@ it('never loses an acknowledged byte to kill -9, and the bytes are the ones that
 
 it('cuts off what a crash left beyond the recorded offset', async () => {
   const engine = await Engine.open();
-  const { id, object } = await engine.uploads.create(alice, request(100));
-  await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(40)));
+  const { id } = await engine.uploads.create(alice, request(100));
+  await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(40)));
+  const file = engine.fileOf(id);
   await engine.close();
-  const [range] = engine.storage.locate([{ object, start: 0, bytes: 1 }], 0, 1);
-  await appendFile(range?.path ?? '', pattern(500, 9));
+  await appendFile(file, pattern(500, 9));
   const again = await Engine.open({ folder: engine.folder });
   expect(again.uploads.head(id, alice).offset).toBe(40);
-  await again.uploads.append(id, alice, 40, FakeBody.of(pattern(100).subarray(40, 70)));
+  await again.uploads.append(id, alice, { offset: 40 }, FakeBody.of(pattern(100).subarray(40, 70)));
   expect(await again.file(id)).toEqual(pattern(100).subarray(0, 70));
   await again.remove();
 });

@@ -94,13 +94,13 @@ describe.each(kinds)('a disk that fills up (%s)', (kind) => {
     engine = await Engine.open({ wrap: () => storage });
     const { uploads } = engine;
     const small = await uploads.create(alice, request(100_000));
-    await uploads.append(small.id, alice, 0, FakeBody.of(pattern(50_000)));
+    await uploads.append(small.id, alice, { offset: 0 }, FakeBody.of(pattern(50_000)));
     const filler = await uploads.create(alice, request(4 * MiB));
-    await uploads.append(filler.id, alice, 0, FakeBody.of(pattern(4 * MiB), 256 * 1024));
+    await uploads.append(filler.id, alice, { offset: 0 }, FakeBody.of(pattern(4 * MiB), 256 * 1024));
 
     const big = await uploads.create(alice, request(6 * MiB));
     const bytes = pattern(6 * MiB, 3);
-    const full = uploads.append(big.id, alice, 0, FakeBody.of(bytes, 256 * 1024));
+    const full = uploads.append(big.id, alice, { offset: 0 }, FakeBody.of(bytes, 256 * 1024));
     await expect(full).rejects.toBeInstanceOf(StorageFull);
     const { offset } = uploads.head(big.id, alice);
     // Not just below 4: a tmpfs counts its pages per processor, and is full a little early.
@@ -110,15 +110,20 @@ describe.each(kinds)('a disk that fills up (%s)', (kind) => {
 
     expect(uploads.head(small.id, alice).offset).toBe(50_000);
     expect(await engine.bytes(small.id)).toEqual(pattern(50_000));
-    const again = uploads.append(big.id, alice, offset, FakeBody.of(bytes.subarray(offset), 256 * 1024));
+    const again = uploads.append(big.id, alice, { offset }, FakeBody.of(bytes.subarray(offset), 256 * 1024));
     await expect(again).rejects.toBeInstanceOf(StorageFull);
     expect(uploads.head(big.id, alice).offset).toBeGreaterThanOrEqual(offset);
 
     await uploads.terminate(filler.id, alice);
     const resumed = uploads.head(big.id, alice).offset;
-    await uploads.append(big.id, alice, resumed, FakeBody.of(bytes.subarray(resumed), 256 * 1024));
+    await uploads.append(
+      big.id,
+      alice,
+      { offset: resumed },
+      FakeBody.of(bytes.subarray(resumed), 256 * 1024),
+    );
     expect((await engine.bytes(big.id)).equals(bytes)).toBe(true);
-    await uploads.append(small.id, alice, 50_000, FakeBody.of(pattern(100_000).subarray(50_000)));
+    await uploads.append(small.id, alice, { offset: 50_000 }, FakeBody.of(pattern(100_000).subarray(50_000)));
     expect(await engine.bytes(small.id)).toEqual(pattern(100_000));
   });
 });

@@ -12,7 +12,7 @@ process.stdout.write('started\n');
 let { offset } = engine.uploads.head(id, alice);
 while (offset < bytes.byteLength) {
   const body = FakeBody.of(bytes.subarray(offset, offset + 60_000), 5000);
-  ({ offset } = await engine.uploads.append(id, alice, offset, body));
+  ({ offset } = await engine.uploads.append(id, alice, { offset }, body));
   process.stdout.write(`acknowledged ${offset}\n`);
 }
 process.stdout.write('done\n');

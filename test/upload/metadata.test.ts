@@ -36,6 +36,12 @@ describe('upload metadata', () => {
     });
   });
 
+  it.each(['\u200a', '\u00a0', '\u2028', '\ufeff'])('takes no %j of Unicode for a space', (space) => {
+    for (const text of [space, `x eA==,${space}y eA==`, `x eA==${space}`]) {
+      expect(() => parseMetadata(text)).toThrow(HeaderInvalid);
+    }
+  });
+
   it('leaves other keys alone, with or without a value', () => {
     expect(parseMetadata(`filename ${base64('Jansen, P.dcm')},is_confidential,x ,from `)).toEqual(nothing);
   });

@@ -64,16 +64,16 @@ describe('a newer request, given time,', () => {
       const bytes = pattern(100);
       const { id } = await engine.uploads.create(alice, request(100));
       const halfOpen = new FakeBody(100);
-      const replaced = engine.uploads.append(id, alice, 0, halfOpen);
+      const replaced = engine.uploads.append(id, alice, { offset: 0 }, halfOpen);
       const outcome = expect(replaced).rejects.toBeInstanceOf(UploadTakenOver);
       halfOpen.send(bytes.subarray(0, 30));
       await until(() => engine.uploads.load.writers === 1);
       // The client knows of byte 0 only; what the old connection still had makes its offset stale.
-      const stale = engine.uploads.append(id, alice, 0, FakeBody.of(bytes));
+      const stale = engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(bytes));
       await expect(stale).rejects.toBeInstanceOf(OffsetConflict);
       await outcome;
       expect(engine.uploads.head(id, alice).offset).toBe(30);
-      await engine.uploads.append(id, alice, 30, FakeBody.of(bytes.subarray(30)));
+      await engine.uploads.append(id, alice, { offset: 30 }, FakeBody.of(bytes.subarray(30)));
       expect((await engine.bytes(id)).equals(bytes)).toBe(true);
     } finally {
       await engine.remove();
@@ -103,11 +103,11 @@ describe('a newer request for the same upload', () => {
   it('is not disturbed by late bytes of a holder that does not stop', async () => {
     const old = new DeafBody();
     const { id } = await engine.uploads.create(alice, request(1000));
-    const replaced = engine.uploads.append(id, alice, 0, old);
+    const replaced = engine.uploads.append(id, alice, { offset: 0 }, old);
     const outcome = expect(replaced).rejects.toBeInstanceOf(UploadTakenOver);
     await old.write(pattern(200, 7), 0);
     // Its bytes were never checkpointed: the new writer begins at byte 0 and overwrites them.
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(100, 1)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(100, 1)));
     await expect(old.write(pattern(300, 7), 200)).rejects.toBeInstanceOf(UploadTakenOver);
     expect(() => old.sink?.writeSync(pattern(300, 7), 200)).toThrow(UploadTakenOver);
     old.finish();
@@ -119,13 +119,13 @@ describe('a newer request for the same upload', () => {
   it('waits for a write of the holder that is in flight, so that it cannot land later', async () => {
     const old = new DeafBody();
     const { id } = await engine.uploads.create(alice, request(1000));
-    const replaced = engine.uploads.append(id, alice, 0, old);
+    const replaced = engine.uploads.append(id, alice, { offset: 0 }, old);
     const outcome = expect(replaced).rejects.toBeInstanceOf(UploadTakenOver);
     gate.shut = true;
     const late = old.write(pattern(500, 7), 0);
     await until(() => gate.waiting === 1);
     let taken = false;
-    const taking = engine.uploads.append(id, alice, 0, FakeBody.of(pattern(100, 1))).then(() => {
+    const taking = engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(100, 1))).then(() => {
       taken = true;
     });
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -144,7 +144,7 @@ describe('a newer request for the same upload', () => {
     const { id } = await engine.uploads.create(alice, request(50_000));
     const outcomes = await Promise.allSettled(
       Array.from({ length: 50 }, (_, n) =>
-        engine.uploads.append(id, alice, 0, FakeBody.of(pattern(50_000, n), 1000)),
+        engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(50_000, n), 1000)),
       ),
     );
     const winners = outcomes.flatMap(({ status }, n) => (status === 'fulfilled' ? [n] : []));
@@ -164,25 +164,26 @@ describe('a newer request for the same upload', () => {
   });
 
   it('may be a DELETE: then the bytes are gone and the holder is told', async () => {
-    const { id, object } = await engine.uploads.create(alice, request(100));
+    const { id, content } = await engine.uploads.create(alice, request(100));
     const body = new FakeBody(100);
-    const appending = engine.uploads.append(id, alice, 0, body);
+    const appending = engine.uploads.append(id, alice, { offset: 0 }, body);
     const outcome = expect(appending).rejects.toBeInstanceOf(UploadTakenOver);
     body.send(pattern(10));
     await until(() => engine.uploads.load.writers === 1);
     await engine.uploads.terminate(id, alice);
     await outcome;
     expect(() => engine.uploads.head(id, alice)).toThrow(UploadNotFound);
-    await expect(engine.storage.open(object, 0)).rejects.toThrow('is not there');
+    if (content.of !== 'object') throw new Error('no object');
+    await expect(engine.storage.open(content.object, 0)).rejects.toThrow('is not there');
   });
 
   it('that cannot be right does not disturb the holder', async () => {
     const { id } = await engine.uploads.create(alice, request(100));
     const body = new FakeBody(100);
-    const appending = engine.uploads.append(id, alice, 0, body);
+    const appending = engine.uploads.append(id, alice, { offset: 0 }, body);
     body.send(pattern(50));
     await until(() => engine.uploads.load.writers === 1);
-    const wrong = engine.uploads.append(id, alice, 7, FakeBody.of(pattern(1)));
+    const wrong = engine.uploads.append(id, alice, { offset: 7 }, FakeBody.of(pattern(1)));
     await expect(wrong).rejects.toBeInstanceOf(OffsetConflict);
     body.send(pattern(50));
     body.end();

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { type HttpRequest, Upload, type UploadOptions } from 'tus-js-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Listener } from '../../src/http/exchange.ts';
@@ -5,6 +6,7 @@ import { listen } from '../../src/http/listen.ts';
 import { tusHandler, uploadsPath } from '../../src/upload/tus.ts';
 import { kinds } from '../http/kinds.ts';
 import { openFaultProxy } from '../support/fault-proxy.ts';
+import { until } from '../support/until.ts';
 import { alice, Engine, pattern, silent } from './engine.ts';
 
 describe.each(kinds)('tus-js-client with %s', (kind) => {
@@ -27,7 +29,9 @@ describe.each(kinds)('tus-js-client with %s', (kind) => {
     await engine.remove();
   });
 
-  function send(bytes: Buffer, options: Partial<UploadOptions>): Promise<string> {
+  const idOf = ({ url }: Upload): string => new URL(url ?? '').pathname.slice(uploadsPath.length + 1);
+
+  function send(bytes: Buffer | Readable, options: Partial<UploadOptions>): Promise<string> {
     return new Promise((resolve, reject) => {
       const upload = new Upload(bytes, {
         endpoint: `http://127.0.0.1:${listener.port}${uploadsPath}`,
@@ -35,7 +39,7 @@ describe.each(kinds)('tus-js-client with %s', (kind) => {
         metadata: { filename: 'study.dcm', filetype: 'application/dicom' },
         ...options,
         onError: reject,
-        onSuccess: () => resolve(new URL(upload.url ?? '').pathname.slice(uploadsPath.length + 1)),
+        onSuccess: () => resolve(idOf(upload)),
       });
       upload.start();
     });
@@ -90,9 +94,92 @@ describe.each(kinds)('tus-js-client with %s', (kind) => {
     expect(resumed).toEqual([...resumed].sort((x, y) => x - y));
   });
 
+  it('uploads in four parts at once, which become one upload', async () => {
+    const bytes = pattern(5_300_007);
+    const id = await send(bytes, { parallelUploads: 4 });
+    expect((await engine.bytes(id)).equals(bytes)).toBe(true);
+    const { content, filetype, length } = engine.record(id);
+    expect([content.of === 'parts' && content.parts.length, filetype, length]).toEqual([
+      4,
+      'application/dicom',
+      5_300_007,
+    ]);
+    expect(engine.received).toContain(id);
+  });
+
+  it.each([
+    ['of what it holds', (bytes: Buffer) => bytes],
+    ['of a stream', (bytes: Buffer) => Readable.from(slices(bytes, 70_000), { objectMode: false })],
+  ])('uploads a length that it tells at the end, %s', async (_what, source) => {
+    const bytes = pattern(2_300_007);
+    const id = await send(source(bytes), { uploadLengthDeferred: true, chunkSize: 1_000_000 });
+    expect((await engine.bytes(id)).equals(bytes)).toBe(true);
+    expect(engine.record(id).length).toBe(2_300_007);
+    expect(engine.received).toEqual([id]);
+  });
+
+  it.each([
+    ['one upload', {}, 1],
+    ['four parts', { parallelUploads: 4 }, 4],
+  ])('goes on with %s after it was aborted', async (_what, options, parts) => {
+    const target = { host: '127.0.0.1', port: listener.port };
+    // Slow enough that it is aborted before the end.
+    const line = await openFaultProxy({ target, bytesPerSecondUp: 8_000_000 });
+    const bytes = pattern(16_000_000);
+    const begun: number[] = [];
+    const finished = outcome();
+    const upload = new Upload(bytes, {
+      ...options,
+      endpoint: `http://127.0.0.1:${line.port}${uploadsPath}`,
+      retryDelays: null,
+      onBeforeRequest: (request: HttpRequest) => {
+        if (request.getMethod() === 'PATCH') {
+          begun.push(Number(request.getHeader('Upload-Offset')));
+        }
+      },
+      onError: finished.reject,
+      onSuccess: finished.resolve,
+    });
+    try {
+      upload.start();
+      await until(() => new Set(engine.published.map(({ id }) => id)).size === parts);
+      // What has left the client by then must not arrive behind its back.
+      line.stall();
+      await upload.abort();
+      line.cutAll('reset');
+      line.unstall();
+      await until(() => engine.uploads.load.writers === 0);
+      expect(engine.uploads.load.open).toBeGreaterThan(0);
+      upload.start();
+      await finished.promise;
+    } finally {
+      await line.close();
+    }
+    expect((await engine.bytes(idOf(upload))).equals(bytes)).toBe(true);
+    expect(engine.received).toContain(idOf(upload));
+    // Nothing was begun anew.
+    expect(begun.filter((offset) => offset === 0)).toHaveLength(parts);
+    expect(begun.length).toBeGreaterThan(parts);
+  });
+
   it('terminates what it started', async () => {
     const id = await send(pattern(1000), {});
     await Upload.terminate(`http://127.0.0.1:${listener.port}${uploadsPath}/${id}`);
     expect(() => engine.uploads.head(id, alice)).toThrow('no such upload');
   });
 });
+
+function* slices(bytes: Buffer, size: number): Generator<Buffer> {
+  for (let at = 0; at < bytes.byteLength; at += size) {
+    yield bytes.subarray(at, at + size);
+  }
+}
+
+/** A promise and who settles it. */
+function outcome(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let [resolve, reject]: [() => void, (error: Error) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<void>((...settle) => {
+    [resolve, reject] = settle;
+  });
+  return { promise, resolve, reject };
+}

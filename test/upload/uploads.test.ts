@@ -2,7 +2,8 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
-import { StorageFull } from '../../src/storage/errors.ts';
+import { StorageFull, StorageUnreachable } from '../../src/storage/errors.ts';
+import type { ObjectId } from '../../src/storage/storage.ts';
 import {
   BodyBeyondLength,
   OffsetConflict,
@@ -46,7 +47,7 @@ describe('uploads', () => {
     let at = 0;
     for (const size of [1, 65_537, 300_000, 0, 334_463]) {
       const body = FakeBody.of(bytes.subarray(at, at + size), 40_000);
-      const { offset } = await engine.uploads.append(id, alice, at, body);
+      const { offset } = await engine.uploads.append(id, alice, { offset: at }, body);
       at += size;
       expect(offset).toBe(at);
       expect(engine.uploads.head(id, alice).offset).toBe(at);
@@ -61,7 +62,7 @@ describe('uploads', () => {
     const body = new FakeBody();
     body.send(pattern(10));
     body.end();
-    expect((await engine.uploads.append(id, alice, 0, body)).state).toBe('received');
+    expect((await engine.uploads.append(id, alice, { offset: 0 }, body)).state).toBe('received');
   });
 
   it('tell the last byte exactly once, in the commit that records it', async () => {
@@ -75,14 +76,14 @@ describe('uploads', () => {
       },
     });
     const { id } = await engine.uploads.create(alice, request(10));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(4)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(4)));
     expect(engine.received).toEqual([]);
-    await engine.uploads.append(id, alice, 4, FakeBody.of(pattern(6)));
+    await engine.uploads.append(id, alice, { offset: 4 }, FakeBody.of(pattern(6)));
     // A client that lost the last answer asks again with an empty body.
-    await engine.uploads.append(id, alice, 10, FakeBody.of(pattern(0)));
+    await engine.uploads.append(id, alice, { offset: 10 }, FakeBody.of(pattern(0)));
     const silentChunked = new FakeBody();
     silentChunked.end();
-    await engine.uploads.append(id, alice, 10, silentChunked);
+    await engine.uploads.append(id, alice, { offset: 10 }, silentChunked);
     expect(engine.received).toEqual([id]);
     expect(offsets).toEqual([10]);
     expect(engine.state.get(keys.meta, `received ${id}`)).toBe(1);
@@ -92,7 +93,7 @@ describe('uploads', () => {
     const engine = await open();
     const { id, state } = await engine.uploads.create(alice, request(0));
     expect(state).toBe('received');
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(0)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(0)));
     expect(engine.received).toEqual([id]);
     expect(await engine.bytes(id)).toEqual(Buffer.alloc(0));
   });
@@ -106,7 +107,9 @@ describe('uploads', () => {
       },
     });
     const { id } = await engine.uploads.create(alice, request(5));
-    await expect(engine.uploads.append(id, alice, 0, FakeBody.of(pattern(5)))).rejects.toThrow('no');
+    await expect(engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(5)))).rejects.toThrow(
+      'no',
+    );
     expect(engine.uploads.head(id, alice)).toMatchObject({ offset: 0, state: 'receiving' });
   });
 
@@ -114,7 +117,7 @@ describe('uploads', () => {
     const engine = await open({ settings: { checkpointBytes: 64 * KiB, checkpointMs: 20 } });
     const { id } = await engine.uploads.create(alice, request(1_000_000));
     const body = new FakeBody(1_000_000);
-    const appending = engine.uploads.append(id, alice, 0, body);
+    const appending = engine.uploads.append(id, alice, { offset: 0 }, body);
     body.send(pattern(100 * KiB));
     await until(() => engine.uploads.head(id, alice).offset === 100 * KiB);
     body.send(pattern(7, 2));
@@ -150,7 +153,7 @@ describe('uploads', () => {
       hooks: { published: (_id, offset) => ahead.push(offset - synced) },
     });
     const { id } = await engine.uploads.create(alice, request(50_000));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(50_000), 1000));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(50_000), 1000));
     expect(ahead.length).toBeGreaterThan(1);
     expect(Math.max(...ahead)).toBeLessThanOrEqual(0);
   });
@@ -182,7 +185,7 @@ describe('uploads', () => {
       },
     });
     const { id } = await engine.uploads.create(alice, request(MiB));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(MiB), chunk));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(MiB), chunk));
     expect(engine.published.length).toBeGreaterThan(5);
     // What a running checkpoint covers, as much again, and two writes.
     expect(furthest).toBeLessThanOrEqual(2 * checkpointBytes + 2 * chunk);
@@ -194,13 +197,13 @@ describe('uploads', () => {
     const bytes = pattern(50_000);
     const { id } = await engine.uploads.create(alice, request(50_000));
     const body = new FakeBody(50_000);
-    const appending = engine.uploads.append(id, alice, 0, body);
+    const appending = engine.uploads.append(id, alice, { offset: 0 }, body);
     body.send(bytes.subarray(0, 20_000));
     body.send(bytes.subarray(20_000, 33_333));
     body.vanish();
     await expect(appending).rejects.toThrow('the peer is gone');
     expect(engine.uploads.head(id, alice).offset).toBe(33_333);
-    await engine.uploads.append(id, alice, 33_333, FakeBody.of(bytes.subarray(33_333)));
+    await engine.uploads.append(id, alice, { offset: 33_333 }, FakeBody.of(bytes.subarray(33_333)));
     expect((await engine.bytes(id)).equals(bytes)).toBe(true);
     expect(engine.received).toEqual([id]);
   });
@@ -208,9 +211,9 @@ describe('uploads', () => {
   it('refuse another offset and leave everything as it was', async () => {
     const engine = await open();
     const { id } = await engine.uploads.create(alice, request(100));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(40)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(40)));
     for (const claimed of [0, 39, 41, 100]) {
-      const refused = engine.uploads.append(id, alice, claimed, FakeBody.of(pattern(1, 9)));
+      const refused = engine.uploads.append(id, alice, { offset: claimed }, FakeBody.of(pattern(1, 9)));
       await expect(refused).rejects.toBeInstanceOf(OffsetConflict);
     }
     expect(engine.record(id).offset).toBe(40);
@@ -220,17 +223,19 @@ describe('uploads', () => {
   it('refuse a body beyond the length, declared or not, and never complete an upload with it', async () => {
     const engine = await open();
     const { id } = await engine.uploads.create(alice, request(100));
-    const declared = engine.uploads.append(id, alice, 0, FakeBody.of(pattern(101)));
+    const declared = engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(101)));
     await expect(declared).rejects.toBeInstanceOf(BodyBeyondLength);
     const chunked = new FakeBody();
     chunked.send(pattern(100));
     chunked.send(pattern(1));
     chunked.end();
-    await expect(engine.uploads.append(id, alice, 0, chunked)).rejects.toBeInstanceOf(BodyBeyondLength);
+    await expect(engine.uploads.append(id, alice, { offset: 0 }, chunked)).rejects.toBeInstanceOf(
+      BodyBeyondLength,
+    );
     expect(engine.received).toEqual([]);
     expect(engine.uploads.head(id, alice)).toMatchObject({ offset: 0, state: 'receiving' });
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(100)));
-    const after = engine.uploads.append(id, alice, 100, FakeBody.of(pattern(1)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(100)));
+    const after = engine.uploads.append(id, alice, { offset: 100 }, FakeBody.of(pattern(1)));
     await expect(after).rejects.toBeInstanceOf(BodyBeyondLength);
   });
 
@@ -240,7 +245,7 @@ describe('uploads', () => {
     expect(engine.uploads.head(id, alicesColleague).id).toBe(id);
     expect(() => engine.uploads.head(id, mallory)).toThrow(UploadNotFound);
     expect(() => engine.uploads.read(id, mallory)).toThrow(UploadNotFound);
-    const append = engine.uploads.append(id, mallory, 0, FakeBody.of(pattern(1)));
+    const append = engine.uploads.append(id, mallory, { offset: 0 }, FakeBody.of(pattern(1)));
     await expect(append).rejects.toBeInstanceOf(UploadNotFound);
     await expect(engine.uploads.terminate(id, mallory)).rejects.toBeInstanceOf(UploadNotFound);
     expect(engine.record(id).offset).toBe(0);
@@ -274,7 +279,7 @@ describe('uploads', () => {
       },
     });
     const { id } = await engine.uploads.create(alice, request(10));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(4)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(4)));
     claimed = true;
     await expect(engine.uploads.terminate(id, alice)).rejects.toBeInstanceOf(UploadClaimed);
     expect(() => engine.uploads.read(id, alice)).toThrow(UploadClaimed);
@@ -283,7 +288,7 @@ describe('uploads', () => {
     await engine.uploads.terminate(id, alice);
     expect(() => engine.uploads.head(id, alice)).toThrow(UploadNotFound);
     expect(await objects(engine)).toBe(0);
-    expect(engine.uploads.load).toEqual({ writers: 0, comingBytes: 0 });
+    expect(engine.uploads.load).toEqual({ writers: 0, open: 0, comingBytes: 0, syncsWaiting: 0 });
   });
 
   it('refuse what is too large, and what does not fit beside what is still coming', async () => {
@@ -302,7 +307,7 @@ describe('uploads', () => {
     await engine.uploads.append(
       [...engine.state.list(keys.uploads)][0]?.key ?? '',
       alice,
-      0,
+      { offset: 0 },
       FakeBody.of(pattern(2000)),
     );
     const both = await Promise.allSettled([1500, 1500].map((n) => engine.uploads.create(alice, request(n))));
@@ -313,10 +318,10 @@ describe('uploads', () => {
     const engine = await open();
     await engine.uploads.resumeAfterStart();
     const { id } = await engine.uploads.create(alice, request(100));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(30)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(30)));
     const lost = await engine.uploads.create(alice, request(10));
     await engine.state.commit((tx) => tx.remove(keys.uploads, lost.id));
-    await engine.storage.create('derived-1' as typeof lost.object);
+    await engine.storage.create('derived-1' as ObjectId);
     await engine.close();
     const again = await Engine.open({ folder: engine.folder });
     engines.splice(engines.indexOf(engine), 1, again);
@@ -330,7 +335,7 @@ describe('uploads', () => {
     const engine = await open();
     await engine.uploads.resumeAfterStart();
     const { id } = await engine.uploads.create(alice, request(100));
-    await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(30)));
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(30)));
     await engine.close();
     await rename(join(engine.folder, 'state'), join(engine.folder, 'elsewhere'));
     // However often it is started again.
@@ -348,6 +353,31 @@ describe('uploads', () => {
     expect(await again.bytes(id)).toEqual(pattern(30));
   });
 
+  it('go on after a first run in which the storage could not be listed, and remove nothing that is in doubt', async () => {
+    const engine = await open({
+      wrap: (storage) =>
+        withParts(storage, {
+          list: () => ({
+            [Symbol.asyncIterator]: () => ({
+              next: () => Promise.reject(new StorageUnreachable({}, undefined)),
+            }),
+          }),
+        }),
+    });
+    await engine.uploads.resumeAfterStart();
+    const { id } = await engine.uploads.create(alice, request(100));
+    // A kill between the two: an object that no record refers to.
+    await engine.storage.create('u-0123' as ObjectId);
+    await engine.close();
+    const again = await Engine.open({ folder: engine.folder });
+    engines.splice(engines.indexOf(engine), 1, again);
+    expect(await again.uploads.resumeAfterStart()).toEqual({ open: 1, removed: 0 });
+    expect(await objects(again)).toBe(2);
+    expect(again.uploads.head(id, alice).offset).toBe(0);
+    // From now on the records are known to belong to the storage.
+    expect(await again.uploads.resumeAfterStart()).toMatchObject({ removed: 1 });
+  });
+
   it('go no further into a disk that something else has filled', async () => {
     let freeBytes = 10_000;
     const engine = await open({
@@ -356,24 +386,24 @@ describe('uploads', () => {
     });
     const { id } = await engine.uploads.create(alice, request(100));
     freeBytes = 999;
-    const refused = engine.uploads.append(id, alice, 0, FakeBody.of(pattern(10)));
+    const refused = engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(10)));
     await expect(refused).rejects.toBeInstanceOf(StorageFull);
     freeBytes = 1000;
-    expect((await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(10)))).offset).toBe(10);
+    expect((await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(10)))).offset).toBe(10);
   });
 
   it('record what arrived when the program stops, and refuse more', async () => {
     const engine = await open();
     const { id } = await engine.uploads.create(alice, request(100));
     const body = new FakeBody(100);
-    const appending = engine.uploads.append(id, alice, 0, body);
+    const appending = engine.uploads.append(id, alice, { offset: 0 }, body);
     body.send(pattern(60));
     await until(() => engine.uploads.load.writers === 1);
     const refused = expect(appending).rejects.toBeInstanceOf(UploadsStopping);
     await engine.uploads.stop();
     await refused;
     expect(engine.record(id).offset).toBe(60);
-    const more = engine.uploads.append(id, alice, 60, FakeBody.of(pattern(1)));
+    const more = engine.uploads.append(id, alice, { offset: 60 }, FakeBody.of(pattern(1)));
     await expect(more).rejects.toBeInstanceOf(UploadsStopping);
   });
 
@@ -386,6 +416,8 @@ describe('uploads', () => {
       },
     });
     const { id } = await engine.uploads.create(alice, request(3));
-    expect((await engine.uploads.append(id, alice, 0, FakeBody.of(pattern(3)))).state).toBe('received');
+    expect((await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(3)))).state).toBe(
+      'received',
+    );
   });
 });

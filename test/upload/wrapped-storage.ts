@@ -8,7 +8,11 @@ export function withParts(storage: Storage, parts: Partial<Storage>): Storage {
     remove: (object) => storage.remove(object),
     list: () => storage.list(),
     read: (extents, start, end) => storage.read(extents, start, end),
-    locate: (extents, start, end) => storage.locate(extents, start, end),
+    lend: (extents, start, end, use) => storage.lend(extents, start, end, use),
+    settle: (object, bytes, whole) => storage.settle(object, bytes, whole),
+    room: (stop) => storage.room(stop),
+    pathOf: (object) => storage.pathOf(object),
+    footprint: (bytes) => storage.footprint(bytes),
     space: () => storage.space(),
     ...parts,
   };

@@ -77,4 +77,15 @@ describe('the digests of what a receiver gets', () => {
     const [digest] = await pool.digest([jobOf([range], edits)]);
     expect(digest?.bytes).toBe(19);
   });
+
+  it('have a CRC-32 that can be had alone, of many places at once and in their order', async () => {
+    const parts = [randomBytes(9 * MIB), randomBytes(300_000), randomBytes(70 * MIB), new Uint8Array()];
+    const jobs = await Promise.all(
+      parts.map(async (bytes) => ({
+        ranges: [await fileOf(bytes.subarray(0, 5_000)), await fileOf(bytes.subarray(5_000))],
+      })),
+    );
+    const found = await pool.checksum(jobs);
+    expect(found.map((one) => one.crc32)).toEqual(parts.map((bytes) => crc32(bytes)));
+  });
 });

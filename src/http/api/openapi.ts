@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HeaderParameter, Route } from './app.ts';
-
-const problemRef = { $ref: '#/components/schemas/Problem' };
+import { answers, bodyOf, headerParameters, idParameter } from './openapi-parts.ts';
+import { uploadPaths } from './openapi-uploads.ts';
 
 /** OpenAPI 3.1 from the routes' own zod schemas, with the streamed addresses that are not JSON. */
 export function openapiOf(routes: readonly Route[], version: string): unknown {
@@ -49,28 +49,6 @@ const problemSchema = {
   },
 };
 
-const idParameter = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
-
-const tusVersion: HeaderParameter = { name: 'Tus-Resumable', required: true, description: '1.0.0' };
-const methodOverride: HeaderParameter = {
-  name: 'X-HTTP-Method-Override',
-  required: true,
-  description: 'PATCH, DELETE or HEAD; the other headers are those of that method',
-};
-const uploadOffset: HeaderParameter = {
-  name: 'Upload-Offset',
-  required: true,
-  description: 'where the bytes belong: the offset that HEAD told',
-};
-const newUploadHeaders: readonly HeaderParameter[] = [
-  tusVersion,
-  { name: 'Upload-Length', required: true, description: 'bytes of the whole upload' },
-  {
-    name: 'Upload-Metadata',
-    required: false,
-    description: 'tus pairs of key and base64: from, to, priority, filetype, transfer',
-  },
-];
 const contentHeaders: readonly HeaderParameter[] = [
   {
     name: 'Accept',
@@ -89,51 +67,8 @@ const contentHeaders: readonly HeaderParameter[] = [
   },
 ];
 
-const uploadBytes = bodyOf('application/offset+octet-stream', {});
-
 const streamed = {
-  '/v1/uploads': {
-    options: {
-      summary: 'tus 1.0.0: version, extensions and the largest upload',
-      responses: answers(204),
-      security: [],
-    },
-    post: {
-      summary: 'tus 1.0.0 creation, also with the first bytes',
-      parameters: headerParameters(newUploadHeaders),
-      requestBody: { ...uploadBytes, required: false },
-      responses: answers(201),
-    },
-  },
-  '/v1/uploads/{id}': {
-    head: {
-      summary: 'tus 1.0.0: Upload-Offset',
-      parameters: [idParameter, ...headerParameters([tusVersion])],
-      responses: answers(200),
-    },
-    patch: {
-      summary: 'tus 1.0.0: appends at Upload-Offset',
-      parameters: [idParameter, ...headerParameters([tusVersion, uploadOffset])],
-      requestBody: uploadBytes,
-      responses: answers(204),
-    },
-    delete: {
-      summary: 'tus 1.0.0 termination',
-      parameters: [idParameter, ...headerParameters([tusVersion])],
-      responses: answers(204),
-    },
-    post: {
-      summary: 'tus 1.0.0: another method, for clients that can send no other than POST',
-      parameters: [idParameter, ...headerParameters([methodOverride, tusVersion])],
-      requestBody: { ...uploadBytes, required: false },
-      responses: answers(200),
-    },
-    get: {
-      summary: 'The bytes so far of an own upload that no transfer has claimed',
-      parameters: [idParameter],
-      responses: answers(200),
-    },
-  },
+  ...uploadPaths,
   '/v1/deliveries/{id}/content': {
     get: {
       summary: 'The composed package, multipart/related, or a ZIP archive; Range and If-Range',
@@ -147,13 +82,6 @@ const streamed = {
   },
 };
 
-function answers(status: number): Record<string, unknown> {
-  return {
-    [status]: { description: 'done' },
-    default: { description: 'a problem', content: { 'application/problem+json': { schema: problemRef } } },
-  };
-}
-
 function pathParameters(path: string): unknown[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name]) => ({ ...idParameter, name }));
 }
@@ -163,14 +91,6 @@ function queryParameters(query: z.ZodType | undefined): unknown[] {
     properties?: Record<string, unknown>;
   };
   return Object.entries(properties).map(([name, schema]) => ({ name, in: 'query', schema }));
-}
-
-function headerParameters(headers: readonly HeaderParameter[] = []): unknown[] {
-  return headers.map((header) => ({ ...header, in: 'header', schema: { type: 'string' } }));
-}
-
-function bodyOf(mediaType: string, schema: unknown): { required: boolean; content: object } {
-  return { required: true, content: { [mediaType]: { schema } } };
 }
 
 /** What a client sends, so the input side of transforms and defaults. */

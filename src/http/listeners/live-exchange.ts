@@ -53,16 +53,18 @@ export abstract class LiveExchange implements Exchange {
     const tap = {
       pause: () => this.pause(),
       resume: () => this.resume(),
+      look: () => this.look(),
       cut: () => this.cut(),
     };
-    this.body = new IncomingBody(bodyBytes, tap, slabs);
+    this.body = new IncomingBody(bodyBytes, tap, slabs, live.bodyTimers);
   }
 
   abstract answer(answer: Answer): void;
   abstract stream(head: StreamHead, source: AsyncIterable<Uint8Array>): Promise<void>;
-  // As in Tap: all three do nothing once the connection is gone.
+  // As in Tap: they do nothing once the connection is gone.
   protected abstract pause(): void;
   protected abstract resume(): void;
+  protected abstract look(): boolean;
   protected abstract cut(): void;
 
   get gone(): AbortSignal {

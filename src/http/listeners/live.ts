@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../ops/log.ts';
 import type { Handler, ListenOptions } from '../exchange.ts';
-import { answerLimits, listenerLimits } from '../limits.ts';
+import { answerLimits, type BodyTimers, bodyTimers, listenerLimits } from '../limits.ts';
 import { httpCounts } from '../metrics.ts';
 import { problem } from '../problem.ts';
 import { serve } from '../serve.ts';
@@ -14,6 +14,9 @@ export interface ListenerOptions extends ListenOptions {
   readonly slabs: SlabPool;
   /** As in answerLimits, which says how long when this does not. */
   readonly answerIdleMs?: number;
+  /** As in limits.ts, and so is how often they are looked at. */
+  readonly bodyTimers?: BodyTimers;
+  readonly sweepMs?: number;
 }
 
 /** The exchanges of one listener that are not over yet, and what happens to all of them alike. */
@@ -21,6 +24,7 @@ export class LiveExchanges {
   /** True while the listener stops: answers then close their connections. */
   stopping = false;
   readonly answerIdleMs: number;
+  readonly bodyTimers: BodyTimers;
   readonly #handler: Handler;
   readonly #log: Log;
   readonly #live = new Set<LiveExchange>();
@@ -28,14 +32,14 @@ export class LiveExchanges {
   readonly #sweep: NodeJS.Timeout;
   #empty: (() => void) | undefined;
 
-  constructor({ handler, log, answerIdleMs = answerLimits.idleMs }: ListenerOptions) {
-    this.#handler = handler;
-    this.#log = log;
-    this.answerIdleMs = answerIdleMs;
-    this.#sweep = setInterval(() => {
-      const now = performance.now();
-      for (const exchange of this.#live) exchange.sweep(now);
-    }, listenerLimits.sweepMs).unref();
+  constructor(options: ListenerOptions) {
+    this.#handler = options.handler;
+    this.#log = options.log;
+    this.answerIdleMs = options.answerIdleMs ?? answerLimits.idleMs;
+    this.bodyTimers = options.bodyTimers ?? bodyTimers;
+    // Behind a turn's reads: when this process was held up, peers are judged by what they sent meanwhile.
+    const sweep = () => void setImmediate(() => this.#look());
+    this.#sweep = setInterval(sweep, options.sweepMs ?? listenerLimits.sweepMs).unref();
   }
 
   /** Runs the handler, or refuses. */
@@ -60,6 +64,11 @@ export class LiveExchanges {
     if (!this.#live.delete(exchange)) return;
     httpCounts.live -= 1;
     if (this.#live.size === 0) this.#empty?.();
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const exchange of this.#live) exchange.sweep(now);
   }
 
   /** Resolves when no exchange is left or `deadline` aborts. */

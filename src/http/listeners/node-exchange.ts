@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { answerHeaders, headOnly } from '../answer-head.ts';
+import { answerHeaders, headOnly, phraseOf } from '../answer-head.ts';
 import { PeerGone } from '../errors.ts';
 import { exactly } from '../exact-source.ts';
 import type { Answer, StreamHead } from '../exchange.ts';
@@ -8,6 +8,8 @@ import { answerLimits, listenerLimits } from '../limits.ts';
 import type { SlabPool } from '../slabs.ts';
 import type { LiveExchanges } from './live.ts';
 import { LiveExchange, type ParsedHead } from './live-exchange.ts';
+
+const nothing = Buffer.alloc(0);
 
 /** An exchange on node:http. */
 export class NodeExchange extends LiveExchange {
@@ -80,6 +82,13 @@ export class NodeExchange extends LiveExchange {
     this.#request.resume();
   }
 
+  /** Writes nothing: that fails on a connection that was reset, however much of it is still unread. */
+  protected look(): boolean {
+    const { socket } = this.#request;
+    if (!socket.destroyed && socket.writableLength === 0) socket.write(nothing);
+    return true;
+  }
+
   protected cut(): void {
     this.#request.socket.destroy();
   }
@@ -119,6 +128,7 @@ export class NodeExchange extends LiveExchange {
   #writeHead(head: StreamHead, bytes: number | undefined): void {
     const response = this.#response;
     response.statusCode = head.status;
+    response.statusMessage = phraseOf(head.status);
     for (const [name, value] of answerHeaders(head.headers)) response.setHeader(name, value);
     if (bytes !== undefined && head.status !== 204 && head.status !== 304) {
       response.setHeader('Content-Length', bytes);

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ListenFailed } from '../errors.ts';
 import type { Listener } from '../exchange.ts';
 import { headLimits, listenerLimits } from '../limits.ts';
@@ -10,8 +10,14 @@ import { NodeExchange } from './node-exchange.ts';
 export async function listenNodeHttp(options: ListenerOptions): Promise<Listener> {
   const { host, port, slabs } = options;
   const live = new LiveExchanges(options);
-  const begin = (request: IncomingMessage, response: ServerResponse) =>
-    live.begin(new NodeExchange(request, response, live, slabs));
+  const refused = new WeakSet<Socket>();
+  const begin = (request: IncomingMessage, response: ServerResponse) => {
+    // What lies behind a refused head in the same packet; the connection closes when that is answered.
+    if (refused.has(request.socket)) return;
+    const exchange = new NodeExchange(request, response, live, slabs);
+    if (exchange.refusal) refused.add(request.socket);
+    live.begin(exchange);
+  };
   const server = createServer(
     {
       maxHeaderSize: headLimits.bytes,

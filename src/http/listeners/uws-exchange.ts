@@ -68,12 +68,24 @@ export class UwsExchange extends LiveExchange {
     }
   }
 
+  /**
+   * The receive buffer of a connection that was fast has grown to mebibytes. A next body would come out of it in
+   * one burst with its head, before it can be made to wait for its turn; a new connection begins small.
+   */
+  protected override get mustClose(): boolean {
+    return super.mustClose || this.body.crowded;
+  }
+
   protected pause(): void {
     if (!this.over) this.#response.pause();
   }
 
   protected resume(): void {
     if (!this.over) this.#response.resume();
+  }
+
+  protected look(): boolean {
+    return false;
   }
 
   protected cut(): void {

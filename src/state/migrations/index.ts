@@ -1,6 +1,7 @@
 import type { Key, Table } from '../keys.ts';
 import type { State } from '../state.ts';
 import { migrateItems } from './0002-items.ts';
+import { migrateUploads } from './0003-uploads.ts';
 
 /** What a migration reads: what was before, and what it wrote itself. */
 export type Migrating = Pick<State, 'get' | 'list'>;
@@ -32,6 +33,7 @@ export const migrations: readonly Migration[] = [
     why: 'reports, derived objects, studies, and recipes with more than a dialect',
     run: migrateItems,
   },
+  { to: 3, why: 'uploads of several objects, with digests, and an outbox', run: migrateUploads },
 ];
 
 /** The schema this program writes. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { route } from '../../../src/http/api/app.ts';
 import { openapiOf } from '../../../src/http/api/openapi.ts';
+import { answerHeaders, requestHeaders } from '../../../src/upload/cors.ts';
 
 interface Parameter {
   readonly name: string;
@@ -15,6 +16,8 @@ interface Operation {
   readonly requestBody?: { readonly required: boolean; readonly content: object };
 }
 
+/** Of refusals, which are not told one by one. */
+const wanted = ['Want-Content-Digest', 'Want-Repr-Digest'];
 const routes = [
   route({
     method: 'POST',
@@ -58,11 +61,31 @@ describe('/openapi.json', () => {
   });
 
   it.each<[Method, string, string[]]>([
-    ['post', '/v1/uploads', ['Tus-Resumable', 'Upload-Length', 'Upload-Metadata?']],
-    ['head', '/v1/uploads/{id}', ['Tus-Resumable']],
-    ['patch', '/v1/uploads/{id}', ['Tus-Resumable', 'Upload-Offset']],
-    ['delete', '/v1/uploads/{id}', ['Tus-Resumable']],
-    ['post', '/v1/uploads/{id}', ['X-HTTP-Method-Override', 'Tus-Resumable']],
+    [
+      'post',
+      '/v1/uploads',
+      [
+        ...[
+          'Tus-Resumable?',
+          'Upload-Complete?',
+          'Upload-Length?',
+          'Upload-Defer-Length?',
+          'Upload-Metadata?',
+        ],
+        ...['Upload-Concat?', 'Upload-Checksum?', 'Content-Digest?', 'Repr-Digest?'],
+      ],
+    ],
+    ['head', '/v1/uploads/{id}', ['Tus-Resumable?']],
+    [
+      'patch',
+      '/v1/uploads/{id}',
+      [
+        ...['Tus-Resumable?', 'Upload-Offset', 'Upload-Complete?', 'Upload-Length?'],
+        ...['Upload-Checksum?', 'Content-Digest?'],
+      ],
+    ],
+    ['delete', '/v1/uploads/{id}', ['Tus-Resumable?']],
+    ['post', '/v1/uploads/{id}', ['X-HTTP-Method-Override', 'Tus-Resumable?']],
     ['get', '/v1/uploads/{id}', []],
     ['get', '/v1/deliveries/{id}/content', ['Accept?', 'Range?', 'If-Range?']],
   ])('names the headers of %s %s', (method, path, headers) => {
@@ -70,9 +93,19 @@ describe('/openapi.json', () => {
   });
 
   it('says of the bytes of an upload what they are, and that a PATCH has some', () => {
-    const bytes = { content: { 'application/offset+octet-stream': {} } };
-    expect(paths['/v1/uploads/{id}']?.patch?.requestBody).toMatchObject({ ...bytes, required: true });
-    expect(paths['/v1/uploads']?.post?.requestBody).toMatchObject({ ...bytes, required: false });
+    const tus = { 'application/offset+octet-stream': {} };
+    expect(paths['/v1/uploads/{id}']?.patch?.requestBody).toMatchObject({
+      content: { ...tus, 'application/partial-upload': {} },
+      required: true,
+    });
+    expect(paths['/v1/uploads']?.post?.requestBody).toMatchObject({ content: tus, required: false });
+  });
+
+  it('names every header that a page may send to uploads, and read of their answers', () => {
+    const ofUploads = JSON.stringify([paths['/v1/uploads'], paths['/v1/uploads/{id}']]);
+    const names = [...requestHeaders, ...answerHeaders].filter((name) => /^(Tus|Upload)-|Digest$/.test(name));
+    const unsaid = names.filter((name) => !ofUploads.includes(`"${name}"`));
+    expect(unsaid).toEqual(['Upload-Draft-Interop-Version', 'Upload-Draft-Interop-Version', ...wanted]);
   });
 
   it('knows the facts of a problem', () => {
