@@ -12,7 +12,7 @@ import type { InflatedParts, InflateJob, InflateResult, InspectionFault } from '
 import { inflatedChunkBytes, tailLevel } from './limits.ts';
 import type { Output } from './output-file.ts';
 import type { PieceReader } from './piece-reader.ts';
-import { type Found, Reading } from './reading.ts';
+import { dicomFault, type Found, Reading } from './reading.ts';
 
 /**
  * See inflate: a Part 10 instance with a deflated dataset. Its stream is inflated twice, because lengths
@@ -29,7 +29,10 @@ export async function inflateDataset(
   out: Output,
 ): Promise<InflateResult> {
   const digests = digestsOf(job.ranges, reader);
-  const source = sourceOf(job.ranges, reader);
+  const source = openSource(job.ranges, reader);
+  if (!('inflation' in source)) {
+    return { inspection: { ...unreadable(source), ...digests }, bytes: 0 };
+  }
   const { found, parts } = await readDataset(source, job, out).catch((thrown: unknown) => {
     if (!(thrown instanceof InflationFault)) throw thrown;
     return { found: unreadable(faultOf(thrown, source)), parts: undefined } satisfies Outcome;
@@ -52,6 +55,16 @@ interface Source {
 interface Outcome {
   readonly found: Found;
   readonly parts: InflatedParts | undefined;
+}
+
+/** A fault when the file meta cannot be read: nobody knows then where the dataset begins. */
+function openSource(ranges: readonly FileRange[], reader: PieceReader): Source | InspectionFault {
+  try {
+    return sourceOf(ranges, reader);
+  } catch (thrown) {
+    if (!(thrown instanceof DicomError)) throw thrown;
+    return dicomFault(thrown);
+  }
 }
 
 function sourceOf(ranges: readonly FileRange[], reader: PieceReader): Source {

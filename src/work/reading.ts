@@ -166,10 +166,15 @@ class Head {
 /** One for all: most instances keep nothing, their head lies in the first chunk. */
 const NOTHING = Buffer.alloc(0);
 
+/** What is wrong with an instance, without the error's stack. */
+export function dicomFault({ code, tag, offset, reason }: DicomError): InspectionFault {
+  return { code, tag, offset, reason };
+}
+
 /** What a thrown thing says against an instance. */
 function faultOf(thrown: unknown, offset: number): InspectionFault {
   if (thrown instanceof DicomError) {
-    return { code: thrown.code, tag: thrown.tag, offset: thrown.offset, reason: thrown.reason };
+    return dicomFault(thrown);
   }
   // A fault of ours must not take the other instances of a batch with it, nor be tried for ever. The
   // message of an unknown error could hold a value, its name cannot.

@@ -308,6 +308,15 @@ describe('a deflated dataset that is broken', () => {
     await expectInflated(await inflated(zeros.bytes, { ratioMax: 50 }), zeros);
   });
 
+  it('is not looked for behind file meta that goes on in what cannot be read', async () => {
+    const { bytes, datasetAt } = deflatedFile(ct());
+    // (0002,0660) with a value representation that does not exist.
+    const more = Buffer.from([2, 0, 0x60, 6, 0xa7, 0x7d, 0x9f, 0xcf]);
+    const { inspection, ...rest } = await inflated(Buffer.concat([bytes.subarray(0, datasetAt), more]));
+    expect(inspection.error).toMatchObject({ code: 'MALFORMED', tag: '0002,0660', offset: datasetAt });
+    expect(rest).toEqual({ bytes: 0 });
+  });
+
   it('of an instance that is not deflated at all is a mistake of the caller', async () => {
     await expect(inflated(part10(ct(), 'explicit-le'))).rejects.toMatchObject({
       code: 'SLUIS_WORK_FAILED',
