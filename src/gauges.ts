@@ -1,5 +1,6 @@
 import type { Integrity } from './delivery/integrity.ts';
 import { counted, gauge, type Metric } from './ops/metric.ts';
+import type { State } from './state/state.ts';
 import type { Storage, StorageSpace } from './storage/storage.ts';
 import type { DerivedObjects } from './transfer/derived-objects.ts';
 import type { Uploads } from './upload/uploads.ts';
@@ -11,9 +12,11 @@ interface Gauged {
   readonly storage: Storage;
   readonly derivedObjects: DerivedObjects;
   readonly integrity: Integrity;
+  readonly state: Pick<State, 'waiting'>;
 }
 
-export function gaugesOf({ uploads, pool, storage, derivedObjects, integrity }: Gauged): Metric[] {
+export function gaugesOf(parts: Gauged): Metric[] {
+  const { uploads, pool, storage, derivedObjects, integrity, state } = parts;
   const space = async (of: keyof StorageSpace): Promise<number> => (await storage.space())[of];
   return [
     gauge({
@@ -30,6 +33,11 @@ export function gaugesOf({ uploads, pool, storage, derivedObjects, integrity }: 
       name: 'sluis_upload_syncs_waiting',
       help: 'checkpoints that wait for their turn to be made durable; 8 have it at once',
       read: () => uploads.load.syncsWaiting,
+    }),
+    gauge({
+      name: 'sluis_state_commits_waiting',
+      help: 'commits that wait for their turn; 64 share a sync',
+      read: () => state.waiting,
     }),
     gauge({
       name: 'sluis_upload_coming_bytes',

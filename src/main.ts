@@ -288,7 +288,7 @@ export async function startExchange(config: Config, log: Log): Promise<Exchange>
       state,
       addressBook,
       metrics: [
-        ...gaugesOf({ uploads, pool, storage, derivedObjects, integrity }),
+        ...gaugesOf({ uploads, pool, storage, derivedObjects, integrity, state }),
         ...(bucket === undefined ? [] : spoolGauges(bucket)),
       ],
       stop,

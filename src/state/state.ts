@@ -57,7 +57,7 @@ export interface Transaction extends Reader {
  *
  * A commit is one LMDB transaction, and its promise resolves when that survives a power cut
  * (overlappingSync off: LMDB syncs before it says committed). Commits that come in one turn of the
- * event loop, or while another is being synced, share one sync.
+ * event loop, or while another is being synced, share one sync, 64 of them at most.
  */
 export class State implements Reader {
   readonly #folder: string;
@@ -73,6 +73,11 @@ export class State implements Reader {
     for (const { name } of Object.values(keys)) {
       this.#tables.set(name, root.openDB<Buffer, LmdbKey>({ name, encoding: 'binary' }));
     }
+  }
+
+  /** Commits that wait for others to be synced: the gauge of this queue. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Opens (or makes) the state in `folder`, brings it to today's schema; throws Fatal when it is newer. */
@@ -149,6 +154,10 @@ export class State implements Reader {
   }
 
   async close(): Promise<void> {
+    if (this.#waiting.length > 0) {
+      // Behind all that wait for their turn: what was asked for before is not lost.
+      await this.commit(() => undefined);
+    }
     await this.#root.close();
   }
 

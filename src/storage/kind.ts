@@ -28,7 +28,13 @@ export async function expectBucket(folder: string, { bucket, prefix }: BucketPla
   const spool = join(folder, 'spool');
   const path = join(spool, 'bucket');
   const place = `${bucket}/${prefix}`;
-  const begunWith = await readFile(path, 'utf8').catch(() => '');
+  const begunWith = await readFile(path, 'utf8').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      return '';
+    }
+    // What can't be read now must not be taken for a new one, and written over.
+    throw error;
+  });
   if (begunWith !== '' && begunWith !== place) {
     throw new Error(
       `${folder} was begun with ${begunWith} of S3: go on with that; when all of it was moved to ${place}, write that into ${path}`,

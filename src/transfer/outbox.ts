@@ -3,14 +3,6 @@ import type { Instant } from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
 import { outboxPage } from './limits.ts';
 
-/**
- * In a commit after which something has to be done with an upload: it stays in the outbox until that is done,
- * and the next start takes it up from there. Each note is another one, also within one millisecond.
- */
-export function noteUpload(tx: Transaction, upload: string, now: Instant): void {
-  tx.put(keys.outbox, upload, Math.max(now, (tx.get(keys.outbox, upload) ?? 0) + 1));
-}
-
 /** In the commit that decides a transfer: nothing is to be done any more with its uploads. */
 export function forgetUploads(tx: Transaction, uploads: readonly string[]): void {
   for (const upload of uploads) {

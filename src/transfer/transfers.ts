@@ -3,6 +3,7 @@ import type { Principal } from '../access/principal.ts';
 import type { AddressBook } from '../addressbook/address-book.ts';
 import { newId } from '../state/ids.ts';
 import { keys } from '../state/keys.ts';
+import { noteUpload } from '../state/outbox-note.ts';
 import type {
   ListedReport,
   Priority,
@@ -23,7 +24,6 @@ import {
 } from './errors.ts';
 import { lookedAtMax, reportsMax, uploadsMax } from './limits.ts';
 import { Manifest, type ManifestEntry } from './manifest.ts';
-import { noteUpload } from './outbox.ts';
 
 export interface TransferRequest extends TransferDetails {
   readonly from: string;

@@ -1,6 +1,7 @@
 import { asError } from '../ops/error.ts';
 import type { Log } from '../ops/log.ts';
 import { keys } from '../state/keys.ts';
+import { noteUpload } from '../state/outbox-note.ts';
 import type { Instant, UploadRecord } from '../state/records.ts';
 import type { State, Transaction } from '../state/state.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -119,7 +120,7 @@ export class Journal {
   /** In the commit that makes an upload received. */
   received(tx: Transaction, upload: UploadRecord): void {
     if (upload.transfer !== null) {
-      tx.put(keys.outbox, upload.id, this.#parts.now());
+      noteUpload(tx, upload.id, this.#parts.now());
     }
     this.#parts.hooks.received(tx, upload);
   }

@@ -57,6 +57,23 @@ describe('state', () => {
     expect(state.get(keys.instanceNumbers, ['t', 'n'])).toBe(500);
   });
 
+  it('takes more changes at once than share a sync, each in its turn, also before it is closed', async () => {
+    const order: number[] = [];
+    const all = Array.from({ length: 300 }, (_, n) =>
+      state.commit((tx) => {
+        order.push(n);
+        tx.put(keys.meta, `n${n}`, n);
+      }),
+    );
+    expect(state.waiting).toBeGreaterThan(200);
+    await state.close();
+    await Promise.all(all);
+    state = await State.open(folder);
+    expect(order).toEqual(Array.from({ length: 300 }, (_, n) => n));
+    expect(state.get(keys.meta, 'n299')).toBe(299);
+    expect(state.waiting).toBe(0);
+  });
+
   it('lists a prefix in key order and goes on behind a key', async () => {
     await state.commit((tx) => {
       for (const [mailbox, rank, delivery] of [

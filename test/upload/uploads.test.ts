@@ -2,6 +2,7 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { keys } from '../../src/state/keys.ts';
+import { noteUpload } from '../../src/state/outbox-note.ts';
 import { StorageFull, StorageUnreachable } from '../../src/storage/errors.ts';
 import type { ObjectId } from '../../src/storage/storage.ts';
 import {
@@ -351,6 +352,19 @@ describe('uploads', () => {
     engines.splice(engines.indexOf(engine), 1, again);
     expect(await again.uploads.resumeAfterStart()).toEqual({ open: 1, removed: 0 });
     expect(await again.bytes(id)).toEqual(pattern(30));
+  });
+
+  it('are noted anew when they are received, also in the millisecond in which they were claimed', async () => {
+    const now = 1_700_000_000_000;
+    const engine = await open({
+      now: () => now,
+      hooks: { claims: (tx, { id, createdAt }) => noteUpload(tx, id, createdAt) },
+    });
+    const { id } = await engine.uploads.create(alice, request(3, { transfer: 'some-transfer' }));
+    const claimed = engine.state.get(keys.outbox, id);
+    await engine.uploads.append(id, alice, { offset: 0 }, FakeBody.of(pattern(3)));
+    expect(claimed).toBe(now);
+    expect(engine.state.get(keys.outbox, id)).toBeGreaterThan(now);
   });
 
   it('go on after a first run in which the storage could not be listed, and remove nothing that is in doubt', async () => {
